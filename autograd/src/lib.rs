@@ -1,0 +1,1 @@
+//! The tape and the backward walk of taper, generic over the value type.

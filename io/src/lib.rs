@@ -1,0 +1,1 @@
+//! State-dict files of taper: safetensors.

@@ -1,0 +1,1 @@
+//! Compute on raw memory: dtypes, layouts, buffers and the CPU kernels of taper.
