@@ -1,1 +1,3 @@
 //! taper.
+
+pub use taper_autograd as autograd;
