@@ -1,1 +1,26 @@
-//! Compute on raw memory: dtypes, layouts, buffers and the CPU kernels of taper.
+//! Compute on raw memory: what runs below a tensor.
+//!
+//! - [`DType`], [`Element`], [`Scalar`]: element types.
+//! - [`Layout`]: shape, signed strides, offset. [`Buffer`]: aligned bytes, recycled.
+//!   [`View`], [`ViewMut`], [`Src`]: operands.
+//! - [`Backend`]: the kernel families a device must offer; [`cpu::Cpu`] is the one that is there.
+//!
+//! Nothing here knows a tensor or a gradient. This is the one crate of taper that may use `unsafe`.
+
+mod backend;
+mod buffer;
+pub mod cpu;
+mod device;
+mod dtype;
+mod error;
+mod layout;
+pub mod random;
+mod view;
+
+pub use backend::*;
+pub use buffer::{ALIGN, Buffer, cached_bytes, empty_cache};
+pub use device::{Device, Storage};
+pub use dtype::{DType, Element, Scalar, bf16, f16};
+pub use error::{Error, Result};
+pub use layout::{Dims, Layout, Strides, broadcast_shapes, collapse, contiguous_strides};
+pub use view::{Src, View, ViewMut};

@@ -1,0 +1,193 @@
+//! Aligned memory without a type, recycled by size class.
+//!
+//! A fresh large allocation costs one page fault per 4 KiB, more than the arithmetic of most
+//! elementwise kernels; so freed buffers are kept and handed out again.
+
+use crate::dtype::Element;
+use std::alloc::{Layout as AllocLayout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
+
+/// Alignment of every buffer: a cache line, and the widest SIMD vector.
+pub const ALIGN: usize = 64;
+/// Bytes kept for reuse at most.
+const CACHE_LIMIT: usize = 1 << 30;
+
+/// Owned bytes, aligned to [`ALIGN`] and always initialised (with zeros, or with what an earlier
+/// owner left).
+pub struct Buffer {
+    ptr: NonNull<u8>,
+    len: usize,
+    class: usize,
+}
+
+// SAFETY: a Buffer owns its memory alone, like a Box<[u8]>.
+unsafe impl Send for Buffer {}
+// SAFETY: shared access only reads.
+unsafe impl Sync for Buffer {}
+
+/// Bytes of the size class that holds `len` bytes: four classes per power of two, so at most a
+/// quarter is unused.
+fn size_class(len: usize) -> usize {
+    let len = len.max(ALIGN);
+    let quarter = (len.next_power_of_two() / 8).max(ALIGN);
+    len.div_ceil(quarter) * quarter
+}
+
+struct Cache {
+    free: Vec<(usize, Vec<NonNull<u8>>)>,
+    bytes: usize,
+}
+// SAFETY: the pointers are owned by the cache alone.
+unsafe impl Send for Cache {}
+static CACHE: Mutex<Cache> = Mutex::new(Cache { free: Vec::new(), bytes: 0 });
+
+impl Cache {
+    fn take(&mut self, class: usize) -> Option<NonNull<u8>> {
+        let i = self.free.binary_search_by_key(&class, |e| e.0).ok()?;
+        let ptr = self.free[i].1.pop()?;
+        self.bytes -= class;
+        Some(ptr)
+    }
+    fn put(&mut self, class: usize, ptr: NonNull<u8>) -> bool {
+        if self.bytes + class > CACHE_LIMIT {
+            return false;
+        }
+        let i = match self.free.binary_search_by_key(&class, |e| e.0) {
+            Ok(i) => i,
+            Err(i) => {
+                self.free.insert(i, (class, Vec::new()));
+                i
+            }
+        };
+        self.free[i].1.push(ptr);
+        self.bytes += class;
+        true
+    }
+}
+
+fn cache() -> std::sync::MutexGuard<'static, Cache> {
+    CACHE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives all memory that is kept for reuse back to the system.
+pub fn empty_cache() {
+    let mut c = cache();
+    for (class, list) in std::mem::take(&mut c.free) {
+        for ptr in list {
+            // SAFETY: allocated by `Buffer::new` with this class's layout, and owned by the cache.
+            unsafe { dealloc(ptr.as_ptr(), class_layout(class)) }
+        }
+    }
+    c.bytes = 0;
+}
+
+/// Bytes kept for reuse at this moment.
+pub fn cached_bytes() -> usize {
+    cache().bytes
+}
+
+fn class_layout(class: usize) -> AllocLayout {
+    AllocLayout::from_size_align(class, ALIGN).expect("buffer larger than the address space")
+}
+
+impl Buffer {
+    /// `len` bytes, from the cache or fresh. Contents are initialised but arbitrary.
+    ///
+    /// # Panics
+    /// Where `len` exceeds the address space; aborts as `Vec` does where memory is out.
+    pub fn new(len: usize) -> Self {
+        let class = size_class(len);
+        if let Some(ptr) = cache().take(class) {
+            return Buffer { ptr, len, class };
+        }
+        let layout = class_layout(class);
+        // SAFETY: the class is at least ALIGN bytes, so the layout is not empty.
+        let ptr = unsafe { alloc_zeroed(layout) };
+        let Some(ptr) = NonNull::new(ptr) else { handle_alloc_error(layout) };
+        Buffer { ptr, len, class }
+    }
+
+    /// `len` zero bytes.
+    pub fn zeroed(len: usize) -> Self {
+        let mut b = Self::new(len);
+        b.bytes_mut().fill(0);
+        b
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+    /// True for no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.as_slice()
+    }
+    /// The bytes, to write.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.as_mut_slice()
+    }
+
+    /// The memory seen as elements (bytes left over at the end are not seen).
+    pub fn as_slice<T: Element>(&self) -> &[T] {
+        // SAFETY: aligned to ALIGN, initialised, `len` bytes long; any bits are a valid Element.
+        unsafe { std::slice::from_raw_parts(self.ptr.as_ptr().cast(), self.len / size_of::<T>()) }
+    }
+
+    /// The memory seen as elements, to write.
+    pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T] {
+        // SAFETY: as in `as_slice`, and borrowed uniquely.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr.as_ptr().cast(), self.len / size_of::<T>()) }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if !cache().put(self.class, self.ptr) {
+            // SAFETY: allocated in `new` with this layout, and not kept by the cache.
+            unsafe { dealloc(self.ptr.as_ptr(), class_layout(self.class)) }
+        }
+    }
+}
+
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        let mut b = Self::new(self.len);
+        b.bytes_mut().copy_from_slice(self.bytes());
+        b
+    }
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buffer({} bytes)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_waste_at_most_a_quarter() {
+        for len in (0..5000).chain([1 << 20, (1 << 20) + 1, 123_456_789]) {
+            let c = size_class(len);
+            assert!(c >= len && c % ALIGN == 0, "{len} {c}");
+            assert!(len < 512 || c - len <= len / 3, "{len} {c}");
+        }
+    }
+
+    #[test]
+    fn buffers_are_aligned_and_recycled() {
+        let mut b = Buffer::zeroed(1000);
+        assert_eq!(b.bytes().as_ptr() as usize % ALIGN, 0);
+        b.as_mut_slice::<f64>()[3] = 2.5;
+        assert_eq!(b.clone().as_slice::<f64>()[3], 2.5);
+        drop(b);
+        assert!(Buffer::zeroed(999).bytes().iter().all(|&x| x == 0));
+    }
+}

@@ -1,0 +1,7 @@
+//! Optimizer updates.
+
+use crate::{backend::*, *};
+
+pub fn step(_op: OptimizerOp, _grad: View, _param: ViewMut) -> Result {
+    unimplemented!()
+}

@@ -1,0 +1,88 @@
+//! Work on several threads, split so that the thread count never shows in the result.
+
+use rayon::prelude::*;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Below this much work per piece (in units of about a nanosecond) a thread hand-over costs more than it saves.
+pub const GRAIN: usize = 20_000;
+
+/// Calls `f` with pieces that cover `0..n`. A piece is a multiple of `align` long (but the last),
+/// sized so that `cost_per_item` (nanoseconds, roughly) times its length reaches [`GRAIN`];
+/// little work stays on the calling thread. Pieces do not depend on the number of threads.
+pub fn for_each_range(n: usize, align: usize, cost_per_item: f64, f: impl Fn(Range<usize>) + Sync) {
+    if n == 0 {
+        return;
+    }
+    let piece = ((GRAIN as f64 / cost_per_item) as usize).max(1).next_multiple_of(align.max(1));
+    if n <= 2 * piece || rayon::current_num_threads() == 1 {
+        // Walk the same pieces, so that a kernel sees the same boundaries.
+        let mut start = 0;
+        while start < n {
+            let end = (start + piece).min(n);
+            f(start..end);
+            start = end;
+        }
+        return;
+    }
+    (0..n.div_ceil(piece)).into_par_iter().for_each(|i| f(i * piece..((i + 1) * piece).min(n)));
+}
+
+/// The number of threads kernels run on.
+pub fn num_threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Sets the number of threads of the process; `false` where kernels have already started threads.
+/// Without it, the environment variable `RAYON_NUM_THREADS` or the machine decides.
+pub fn set_num_threads(n: usize) -> bool {
+    rayon::ThreadPoolBuilder::new().num_threads(n).build_global().is_ok()
+}
+
+/// A mutable slice that several threads write in different places.
+#[derive(Clone, Copy)]
+pub struct SharedMut<'a, T> {
+    ptr: *mut T,
+    len: usize,
+    life: PhantomData<&'a mut [T]>,
+}
+// SAFETY: all access is through unsafe methods whose callers promise disjoint places.
+unsafe impl<T: Send> Send for SharedMut<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for SharedMut<'_, T> {}
+
+impl<'a, T> SharedMut<'a, T> {
+    /// Takes the slice for as long as the pieces live.
+    pub fn new(slice: &'a mut [T]) -> Self {
+        SharedMut { ptr: slice.as_mut_ptr(), len: slice.len(), life: PhantomData }
+    }
+
+    /// Number of elements.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The elements of a range.
+    ///
+    /// # Safety
+    /// No other thread touches the range while the result lives. Panics where it is out of bounds.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn range(&self, r: Range<usize>) -> &mut [T] {
+        assert!(r.start <= r.end && r.end <= self.len, "range {r:?} of {} elements", self.len);
+        // SAFETY: in bounds; exclusive by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr.add(r.start), r.end - r.start) }
+    }
+
+    /// Pointer to an element, for strided access.
+    ///
+    /// # Safety
+    /// `i` is in bounds, and no other thread touches the elements used through the pointer.
+    #[inline(always)]
+    pub unsafe fn at(&self, i: usize) -> *mut T {
+        debug_assert!(i < self.len.max(1), "{i} of {}", self.len);
+        // SAFETY: in bounds by the caller's promise.
+        unsafe { self.ptr.add(i) }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a kernel call can refuse.
+
+use crate::{DType, Device};
+
+/// An error of a backend. Shapes and dtypes are checked above this crate; what is left is what only
+/// the data or the device can tell.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An index outside its dimension.
+    #[error(
+        "index {index} is out of bounds for dimension {dim} with size {size} (entry {at} of the index tensor)"
+    )]
+    IndexOutOfBounds {
+        /// The offending value.
+        index: i64,
+        /// The dimension it indexes.
+        dim: usize,
+        /// That dimension's size.
+        size: usize,
+        /// Its row-major position in the index tensor.
+        at: usize,
+    },
+    /// A kernel that this backend has not got for this dtype.
+    #[error("{op} is not implemented for {dtype} on {device}")]
+    Unsupported {
+        /// The kernel.
+        op: &'static str,
+        /// The dtype asked for.
+        dtype: DType,
+        /// The device asked.
+        device: Device,
+    },
+    /// A device that is not there or not compiled in.
+    #[error("device {device} is not available: {why}")]
+    DeviceUnavailable {
+        /// The device asked for.
+        device: Device,
+        /// The reason.
+        why: String,
+    },
+}
+
+/// The result of a kernel call.
+pub type Result<T = ()> = std::result::Result<T, Error>;
