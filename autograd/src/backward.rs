@@ -163,13 +163,13 @@ impl<V: Value> Walk<V> {
                 Rule::Pass => {
                     next += 1;
                     if self.wants(&node.inputs[first]) {
-                        self.deliver(node, first, |_| grad.clone())?;
+                        self.deliver(node, first, || grad.clone())?;
                     }
                 }
                 Rule::One(rule) => {
                     next += 1;
                     if self.wants(&node.inputs[first]) {
-                        self.deliver(node, first, |_| rule(&grad, output.as_ref()))?;
+                        self.deliver(node, first, || rule(&grad, output.as_ref()))?;
                     }
                 }
                 Rule::Joint(joint) => {
@@ -203,7 +203,7 @@ impl<V: Value> Walk<V> {
         let mut input = first;
         for ((tracked, need), grad) in joint.tracked.iter().zip(&needs).zip(grads) {
             if let (true, Some(grad)) = (*need, grad) {
-                self.deliver(node, input, |_| grad)?;
+                self.deliver(node, input, || grad)?;
             }
             input += usize::from(*tracked);
         }
@@ -218,11 +218,12 @@ impl<V: Value> Walk<V> {
         &mut self,
         node: &Arc<Node<V>>,
         input: usize,
-        grad: impl FnOnce(&mut Self) -> V,
+        grad: impl FnOnce() -> V,
     ) -> Result<(), BackwardError> {
         guarded(node, || {
             let to = &node.inputs[input];
-            let grad = grad(self).fit(to.meta());
+            let grad = grad().fit(to.meta());
+            debug_assert_eq!(grad.meta(), *to.meta(), "`fit` left a gradient that does not fit");
             if self.anomaly && grad.has_nan() {
                 return Err(BackwardError::Nan { op: node.op(), location: node.location(), input });
             }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::Arc;
 
-use crate::{BackwardOptions, Node, Value, backward, needs_grad, op};
+use crate::{BackwardOptions, Differentiable, Node, Value, backward, needs_grad, op};
 
 /// A number that remembers how it was computed.
 ///
@@ -62,6 +62,15 @@ impl Value for Scalar {
     }
     fn has_nan(&self) -> bool {
         self.value.is_nan()
+    }
+}
+
+impl Differentiable for Scalar {
+    fn to_f64s(&self) -> Vec<f64> {
+        vec![self.value]
+    }
+    fn from_f64s_like(&self, elements: &[f64]) -> Self {
+        Scalar::new(elements[0])
     }
 }
 
