@@ -124,15 +124,15 @@ impl<V: Value> Walk<V> {
                     grad = self.settle(new);
                 }
             }
+            if node.retains_grad() {
+                guarded(&node, || node.accumulate_grad(grad.clone()))?;
+            }
             if self.capture(&node, &grad) {
                 continue;
             }
             if node.is_leaf() {
                 guarded(&node, || node.accumulate_grad(grad))?;
                 continue;
-            }
-            if node.retains_grad() && self.targets.is_none() {
-                node.set_grad(Some(grad.clone()));
             }
             self.apply(&node, grad)?;
         }

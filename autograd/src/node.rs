@@ -24,13 +24,13 @@ pub struct Node<V: Value> {
     pub(crate) inputs: Inputs<V>,
     pub(crate) recorded: Mutex<Recorded<V>>,
     /// Made when first asked for: few op nodes have a hook or keep a gradient.
-    extra: OnceLock<Box<Mutex<Extra<V>>>>,
+    pub(crate) extra: OnceLock<Box<Mutex<Extra<V>>>>,
 }
 
 pub(crate) type Inputs<V> = SmallVec<[Arc<Node<V>>; 2]>;
 type Hook<V> = Arc<dyn Fn(&V) -> Option<V> + Send + Sync>;
 
-struct Extra<V> {
+pub(crate) struct Extra<V> {
     grad: Option<V>,
     keep_grad: bool,
     hooks: Vec<(u64, Hook<V>)>,
@@ -98,7 +98,7 @@ impl<V: Value> Node<V> {
         !self.is_leaf() && matches!(*lock(&self.recorded), Recorded::Freed)
     }
 
-    fn extra(&self) -> MutexGuard<'_, Extra<V>> {
+    fn extra_mut(&self) -> MutexGuard<'_, Extra<V>> {
         lock(self.extra.get_or_init(|| {
             Box::new(Mutex::new(Extra { grad: None, keep_grad: false, hooks: Vec::new(), next_hook: 0 }))
         }))
@@ -116,7 +116,7 @@ impl<V: Value> Node<V> {
     /// Replaces the gradient.
     pub fn set_grad(&self, grad: Option<V>) {
         // The old one is dropped after the lock is released: it may own much of a graph.
-        let _old = std::mem::replace(&mut self.extra().grad, grad);
+        let _old = std::mem::replace(&mut self.extra_mut().grad, grad);
     }
 
     /// Forgets the gradient.
@@ -126,7 +126,7 @@ impl<V: Value> Node<V> {
 
     /// Makes an op keep its gradient in [`grad`](Self::grad), as leaves always do (`Tensor.retain_grad`).
     pub fn retain_grad(&self) {
-        self.extra().keep_grad = true;
+        self.extra_mut().keep_grad = true;
     }
 
     /// Whether the gradient is kept though this is no leaf.
@@ -142,7 +142,7 @@ impl<V: Value> Node<V> {
         self: &Arc<Self>,
         hook: impl Fn(&V) -> Option<V> + Send + Sync + 'static,
     ) -> HookHandle<V> {
-        let mut extra = self.extra();
+        let mut extra = self.extra_mut();
         let id = extra.next_hook;
         extra.next_hook += 1;
         extra.hooks.push((id, Arc::new(hook)));
@@ -158,7 +158,7 @@ impl<V: Value> Node<V> {
     /// come back here, on this thread, for another backward.
     pub(crate) fn accumulate_grad(&self, mut grad: V) {
         loop {
-            let mut extra = self.extra();
+            let mut extra = self.extra_mut();
             let Some(old) = extra.grad.take() else {
                 extra.grad = Some(grad);
                 return;
@@ -184,7 +184,7 @@ impl<V: Value> HookHandle<V> {
     /// Removes the hook; a second call does nothing.
     pub fn remove(&self) {
         let Some(node) = self.node.upgrade() else { return };
-        let mut extra = node.extra();
+        let mut extra = node.extra_mut();
         let found = extra.hooks.iter().position(|(id, _)| *id == self.id);
         let removed = found.map(|i| extra.hooks.remove(i));
         drop(extra);

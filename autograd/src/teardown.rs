@@ -6,8 +6,9 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::mem;
+use std::sync::{Arc, Mutex};
 
-use crate::node::Inputs;
+use crate::node::{Extra, Inputs};
 use crate::rule::Recorded;
 use crate::{Node, Value};
 
@@ -32,34 +33,42 @@ impl Drop for Busy {
     }
 }
 
+/// All through which a node may own others: its inputs; what its rules, hooks and kept gradient hold.
+type Contents<V> = (Inputs<V>, Recorded<V>, Option<Box<Mutex<Extra<V>>>>);
+
+impl<V: Value> Node<V> {
+    fn take_contents(&mut self) -> Contents<V> {
+        let recorded = self.recorded.get_mut().unwrap_or_else(|e| e.into_inner());
+        (mem::take(&mut self.inputs), mem::replace(recorded, Recorded::Freed), self.extra.take())
+    }
+}
+
 impl<V: Value> Drop for Node<V> {
     fn drop(&mut self) {
         if self.inputs.is_empty() {
             return; // a leaf, or already taken apart below
         }
-        let inputs = mem::take(&mut self.inputs);
-        let recorded =
-            mem::replace(self.recorded.get_mut().unwrap_or_else(|e| e.into_inner()), Recorded::Freed);
+        let contents = self.take_contents();
         if BUSY.get() {
             // Only while the thread itself ends is the queue gone; then the contents are dropped right here.
-            let _ = QUEUE.try_with(|queue| queue.borrow_mut().push(Box::new((inputs, recorded))));
+            let _ = QUEUE.try_with(|queue| queue.borrow_mut().push(Box::new(contents)));
             return;
         }
         let _busy = Busy::start();
-        let mut stack: Vec<_> = inputs.into_vec();
+        let mut stack: Vec<_> = contents.0.into_vec();
         // The stack still owns the inputs, so saved values that die here end no further node.
-        drop(recorded);
+        drop((contents.1, contents.2));
         loop {
             while let Some(node) = stack.pop() {
-                if let Some(mut node) = std::sync::Arc::into_inner(node) {
+                if let Some(mut node) = Arc::into_inner(node) {
                     stack.extend(mem::take(&mut node.inputs));
                 }
             }
             let Some(next) = QUEUE.try_with(|queue| queue.borrow_mut().pop()).ok().flatten() else { return };
             // Contents of another value type are dropped as they are; their nodes queue up again.
-            if let Ok(contents) = next.downcast::<(Inputs<V>, Recorded<V>)>() {
+            if let Ok(contents) = next.downcast::<Contents<V>>() {
                 stack.extend(contents.0);
-                drop(contents.1);
+                drop((contents.1, contents.2));
             }
         }
     }
