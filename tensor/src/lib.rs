@@ -1,1 +1,21 @@
-//! The Tensor of taper: its operations with their derivatives, and its random numbers.
+//! The tensor of taper.
+//!
+//! [`Tensor`] is an n-dimensional array with a place on the tape. Its operations stand one family to
+//! a file under `ops/`, each with its derivative beside it. Names, defaults and conventions are
+//! PyTorch's; see the method's doc where Rust asks for another shape (`sum_dim` for `sum(dim)`).
+#![forbid(unsafe_code)]
+
+mod creation;
+mod error;
+mod operand;
+mod ops;
+mod tensor;
+
+pub use creation::{NestedArray, tensor};
+pub use error::{Error, Result};
+pub use operand::{AsTensor, IntoDims, IntoShape, Operand, result_type};
+pub use ops::IntoReshape;
+pub use taper_autograd as autograd;
+pub use taper_kernels as kernels;
+pub use taper_kernels::{DType, Device, Scalar, bf16, f16};
+pub use tensor::{HostElement, Meta, Options, Tensor};

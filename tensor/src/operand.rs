@@ -1,0 +1,274 @@
+//! What stands beside a tensor in an expression: tensors, parameters and plain numbers; and how
+//! dtypes and shapes of the two meet.
+
+use crate::error::{Error, Result};
+use crate::tensor::{Tensor, scalar_dtype};
+use std::borrow::Cow;
+use taper_kernels::{BinaryOp, DType, Device, Dims, Layout, Scalar, Src, View, broadcast_shapes};
+
+/// Something that can be used wherever a tensor is taken by reference: `Tensor` itself and
+/// `nn::Parameter`.
+pub trait AsTensor {
+    /// The tensor, with its place on the tape.
+    fn as_tensor(&self) -> Cow<'_, Tensor>;
+}
+impl AsTensor for Tensor {
+    fn as_tensor(&self) -> Cow<'_, Tensor> {
+        Cow::Borrowed(self)
+    }
+}
+impl<T: AsTensor + ?Sized> AsTensor for &T {
+    fn as_tensor(&self) -> Cow<'_, Tensor> {
+        (**self).as_tensor()
+    }
+}
+
+/// One side of a binary operation: a tensor or a number. Numbers adapt to the tensor's dtype as
+/// Python numbers do in PyTorch.
+#[derive(Clone)]
+pub enum Operand {
+    /// A tensor.
+    Tensor(Tensor),
+    /// A plain number.
+    Scalar(Scalar),
+}
+
+impl From<Tensor> for Operand {
+    fn from(t: Tensor) -> Self {
+        Operand::Tensor(t)
+    }
+}
+impl From<&Tensor> for Operand {
+    fn from(t: &Tensor) -> Self {
+        Operand::Tensor(t.clone())
+    }
+}
+impl From<&Operand> for Operand {
+    fn from(o: &Operand) -> Self {
+        o.clone()
+    }
+}
+macro_rules! operand_from_number {
+    ($($t:ty),*) => { $(
+        impl From<$t> for Operand {
+            fn from(v: $t) -> Self { Operand::Scalar(v.into()) }
+        }
+    )* };
+}
+operand_from_number!(Scalar, bool, u8, i32, i64, usize, f32, f64);
+
+impl Operand {
+    pub(crate) fn shape(&self) -> &[usize] {
+        match self {
+            Operand::Tensor(t) => t.shape(),
+            Operand::Scalar(_) => &[],
+        }
+    }
+    pub(crate) fn dtype(&self) -> DType {
+        match self {
+            Operand::Tensor(t) => t.dtype(),
+            Operand::Scalar(s) => scalar_dtype(*s),
+        }
+    }
+    pub(crate) fn tensor(&self) -> Option<&Tensor> {
+        match self {
+            Operand::Tensor(t) => Some(t),
+            Operand::Scalar(_) => None,
+        }
+    }
+    /// Tracked cast; numbers stay as they are.
+    #[track_caller]
+    fn cast(self, dtype: DType) -> Self {
+        match self {
+            Operand::Tensor(t) if t.dtype() != dtype => Operand::Tensor(t.to_dtype(dtype)),
+            o => o,
+        }
+    }
+    /// 0 for numbers, 1 for 0-d tensors, 2 for others: the priority in type promotion.
+    fn rank(&self) -> usize {
+        match self {
+            Operand::Scalar(_) => 0,
+            Operand::Tensor(t) if t.ndim() == 0 => 1,
+            Operand::Tensor(_) => 2,
+        }
+    }
+    /// A tensor with this value: itself, or a 0-d one.
+    #[track_caller]
+    pub(crate) fn to_tensor(&self, dtype: DType, device: Device) -> Tensor {
+        match self {
+            Operand::Tensor(t) => t.clone(),
+            Operand::Scalar(s) => Tensor::full_with((), *s, (dtype, device)),
+        }
+    }
+}
+
+/// The dtype two operands meet in (`torch.result_type`): a higher category (bool < integer <
+/// float) wins; within one, tensors with dimensions win over 0-d tensors, and those over numbers.
+pub fn result_type(a: &Operand, b: &Operand) -> DType {
+    let category = |d: DType| if d.is_float() { 2 } else { d.is_int() as usize };
+    let mut by_rank = [None; 3];
+    for o in [a, b] {
+        let slot: &mut Option<DType> = &mut by_rank[o.rank()];
+        *slot = Some(slot.map_or(o.dtype(), |d| d.promote(o.dtype())));
+    }
+    // A lower rank counts only where its category is higher.
+    by_rank
+        .into_iter()
+        .rev()
+        .flatten()
+        .reduce(|high, low| if category(low) > category(high) { high.promote(low) } else { high })
+        .expect("two operands")
+}
+
+/// How the dtype of a binary operation's result follows from its inputs.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Promotion {
+    /// `result_type` of the inputs.
+    Same,
+    /// The same, but integers and bool become f32.
+    Float,
+    /// Bool is refused with a hint (subtraction).
+    NoBool,
+}
+
+/// Two operands of one dtype whose shapes broadcast.
+pub(crate) struct Pair {
+    pub a: Operand,
+    pub b: Operand,
+    pub dtype: DType,
+    pub shape: Dims,
+    pub device: Device,
+}
+
+impl Pair {
+    #[track_caller]
+    pub fn new(op: &'static str, a: Operand, b: Operand, promotion: Promotion) -> Result<Pair> {
+        let mut dtype = result_type(&a, &b);
+        if promotion == Promotion::Float && !dtype.is_float() {
+            dtype = DType::F32;
+        }
+        if promotion == Promotion::NoBool && dtype == DType::Bool {
+            return Err(Error::dtype(
+                op,
+                "bool tensors have no such operation; use logical_xor or logical_not",
+            ));
+        }
+        Pair::with_dtype(op, a, b, dtype)
+    }
+
+    #[track_caller]
+    pub fn with_dtype(op: &'static str, a: Operand, b: Operand, dtype: DType) -> Result<Pair> {
+        let shape = broadcast_shapes(a.shape(), b.shape()).ok_or_else(|| {
+            let message = format!(
+                "shapes {:?} and {:?} do not broadcast: sizes must be equal or 1, counted from the last dimension",
+                a.shape(),
+                b.shape()
+            );
+            Error::shape(op, message)
+        })?;
+        let device = match (a.tensor(), b.tensor()) {
+            (Some(x), Some(y)) if x.device() != y.device() => {
+                return Err(Error::Device { op, a: x.device(), b: y.device() });
+            }
+            (Some(x), _) | (_, Some(x)) => x.device(),
+            _ => Device::Cpu,
+        };
+        Ok(Pair { a: a.cast(dtype), b: b.cast(dtype), dtype, shape, device })
+    }
+
+    /// Layouts broadcast to the common shape.
+    fn layouts(&self) -> [Option<Layout>; 2] {
+        [&self.a, &self.b]
+            .map(|o| o.tensor().map(|t| t.layout().broadcast_to(&self.shape).expect("shapes were checked")))
+    }
+
+    /// Runs `kernel` with both sides as kernel operands, into a new tensor of `dtype`.
+    pub fn produce(
+        &self,
+        op: &'static str,
+        dtype: DType,
+        kernel: impl FnOnce(
+            &'static dyn taper_kernels::Backend,
+            Src,
+            Src,
+            taper_kernels::ViewMut,
+        ) -> taper_kernels::Result,
+    ) -> Result<Tensor> {
+        let layouts = self.layouts();
+        Tensor::produce(op, &self.shape, dtype, self.device, |b, out| {
+            kernel(b, src(&self.a, &layouts[0]), src(&self.b, &layouts[1]), out)
+        })
+    }
+
+    pub fn binary(&self, op: &'static str, kernel: BinaryOp) -> Result<Tensor> {
+        self.produce(op, self.dtype, |k, a, b, out| k.binary(kernel, a, b, out))
+    }
+}
+
+pub(crate) fn src<'a>(o: &'a Operand, layout: &'a Option<Layout>) -> Src<'a> {
+    match (o, layout) {
+        (Operand::Tensor(t), Some(l)) => Src::View(View::new(t.storage(), t.dtype(), l)),
+        (Operand::Scalar(s), _) => Src::Scalar(*s),
+        (Operand::Tensor(t), None) => Src::View(t.view()),
+    }
+}
+
+/// Shapes as arguments: `[2, 3]`, `&[2, 3]`, a `Vec`, one number for one dimension, `()` for none.
+pub trait IntoShape {
+    /// The sizes.
+    fn into_shape(self) -> Dims;
+}
+impl IntoShape for usize {
+    fn into_shape(self) -> Dims {
+        [self].as_slice().into()
+    }
+}
+impl IntoShape for () {
+    fn into_shape(self) -> Dims {
+        Dims::new()
+    }
+}
+impl IntoShape for Dims {
+    fn into_shape(self) -> Dims {
+        self
+    }
+}
+macro_rules! into_shape {
+    ($([$($g:tt)*] $t:ty),*) => { $(
+        impl<$($g)*> IntoShape for $t {
+            fn into_shape(self) -> Dims { self[..].into() }
+        }
+    )* };
+}
+into_shape!([const N: usize] [usize; N], [const N: usize] &[usize; N], [] &[usize], [] Vec<usize>, [] &Vec<usize>, [] &Dims);
+
+/// Dimension lists as arguments: one number, `[0, -1]`, `&[..]` or a `Vec`. Negative counts from the end.
+pub trait IntoDims {
+    /// The dimensions as given.
+    fn into_dims(self) -> Vec<isize>;
+}
+impl IntoDims for isize {
+    fn into_dims(self) -> Vec<isize> {
+        vec![self]
+    }
+}
+impl IntoDims for Vec<isize> {
+    fn into_dims(self) -> Vec<isize> {
+        self
+    }
+}
+impl IntoDims for &[isize] {
+    fn into_dims(self) -> Vec<isize> {
+        self.to_vec()
+    }
+}
+impl<const N: usize> IntoDims for [isize; N] {
+    fn into_dims(self) -> Vec<isize> {
+        self.to_vec()
+    }
+}
+impl<const N: usize> IntoDims for &[isize; N] {
+    fn into_dims(self) -> Vec<isize> {
+        self.to_vec()
+    }
+}

@@ -1,0 +1,58 @@
+//! Copies, casts and moves.
+
+use crate::error::{Error, Result, ok};
+use crate::tensor::Tensor;
+use std::sync::Arc;
+use taper_autograd::op;
+use taper_kernels::{DType, Device};
+
+impl Tensor {
+    /// The elements converted to `dtype` (`Tensor.to(dtype)`); the same tensor where it has it already.
+    /// Floats go to integers by truncation, everything to bool by `!= 0`.
+    #[track_caller]
+    pub fn to_dtype(&self, dtype: DType) -> Tensor {
+        if dtype == self.dtype() {
+            return self.clone();
+        }
+        let y = ok(self.produce_like("to", self.shape(), dtype, |b, out| b.copy(self.view(), out)));
+        if !dtype.is_float() {
+            return y;
+        }
+        op("to", y).wrt_same(self).done()
+    }
+
+    /// The same elements on a device (`Tensor.to(device)`); the same tensor where it is there already.
+    ///
+    /// # Panics
+    /// Where the device is not available; see [`try_to_device`](Self::try_to_device).
+    #[track_caller]
+    pub fn to_device(&self, device: Device) -> Tensor {
+        ok(self.try_to_device(device))
+    }
+
+    /// As [`to_device`](Self::to_device), or an error.
+    #[track_caller]
+    pub fn try_to_device(&self, device: Device) -> Result<Tensor> {
+        if device == self.device() {
+            return Ok(self.clone());
+        }
+        let moved = || {
+            let x = self.copied();
+            let bytes = x.device().backend()?.download(x.storage())?;
+            let storage = device.backend()?.upload(&bytes)?;
+            Ok(Tensor::from_parts(Arc::new(storage), x.layout().clone(), x.dtype()))
+        };
+        let y = moved().map_err(Error::kernel("to_device"))?;
+        let home = self.device();
+        Ok(op("to_device", y).wrt(self, || move |g: &Tensor| g.to_device(home)).done())
+    }
+
+    /// A row-major tensor with these elements: itself where it is one. Never needed for an operation.
+    #[track_caller]
+    pub fn contiguous(&self) -> Tensor {
+        if self.is_contiguous() {
+            return self.clone();
+        }
+        op("contiguous", self.copied()).wrt_same(self).done()
+    }
+}
