@@ -39,6 +39,9 @@ pub enum Error {
         /// The reason.
         why: String,
     },
+    /// Bytes that are no state of a random number generator.
+    #[error("not the state of a random number generator: {0}")]
+    GeneratorState(String),
 }
 
 /// The result of a kernel call.

@@ -51,6 +51,19 @@ unsafe impl<T: Send> Send for SharedMut<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for SharedMut<'_, T> {}
 
+impl crate::ViewMut<'_> {
+    /// The whole storage, for several threads to write.
+    ///
+    /// # Panics
+    /// Where the layout reaches beyond the storage, or as [`data`](crate::ViewMut::data) does.
+    pub fn shared<T: crate::Element>(&mut self) -> SharedMut<'_, T> {
+        let end = self.layout.span().end;
+        let data = self.data::<T>();
+        assert!(end <= data.len(), "a layout reaches to {end} in a storage of {} elements", data.len());
+        SharedMut::new(data)
+    }
+}
+
 impl<'a, T> SharedMut<'a, T> {
     /// Takes the slice for as long as the pieces live.
     pub fn new(slice: &'a mut [T]) -> Self {

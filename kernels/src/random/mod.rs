@@ -1,19 +1,12 @@
-//! PyTorch's random numbers.
+//! PyTorch's random numbers: the same stream, order and bits as its CPU generator on x86-64.
+//!
+//! What PyTorch computes with fused multiply-adds and polynomials in vector code is computed alike
+//! here on every machine; double-precision normals go through the platform's `log`, `sin` and `cos`.
 
-use crate::{RandomOp, Result, ViewMut};
+mod fill;
+mod generator;
+mod normal;
+mod uniform;
 
-/// The CPU generator: mt19937 and one cached normal.
-#[derive(Clone, Debug)]
-pub struct Generator {}
-
-impl Generator {
-    /// A generator seeded as `torch.Generator().manual_seed(seed)`.
-    pub fn new(_seed: u64) -> Self {
-        unimplemented!()
-    }
-}
-
-/// Fills a view.
-pub fn fill(_op: RandomOp, _generator: &mut Generator, _out: ViewMut) -> Result {
-    unimplemented!()
-}
+pub use fill::fill;
+pub use generator::Generator;
