@@ -6,15 +6,18 @@
 #![forbid(unsafe_code)]
 
 mod creation;
+mod display;
 mod error;
 mod operand;
 mod ops;
+mod state;
 mod tensor;
 
 pub use creation::{NestedArray, tensor};
 pub use error::{Error, Result};
 pub use operand::{AsTensor, IntoDims, IntoShape, Operand, result_type};
 pub use ops::IntoReshape;
+pub use state::{Key, OrderedMap, State, StateDict};
 pub use taper_autograd as autograd;
 pub use taper_kernels as kernels;
 pub use taper_kernels::{DType, Device, Scalar, bf16, f16};
