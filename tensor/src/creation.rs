@@ -87,7 +87,7 @@ impl Tensor {
     pub fn eye_with(n: usize, m: usize, options: impl Into<Options>) -> Tensor {
         let mut x = Tensor::zeros_with([n, m], options);
         let diagonal = Layout::new([n.min(m)].as_slice(), [m as isize + 1].as_slice(), 0);
-        let mut v = x.view_mut();
+        let mut v = x.as_view_mut();
         v.layout = &diagonal;
         let backend = ok(x_backend(v.storage.device()));
         ok(backend.fill(v, Scalar::Int(1)).map_err(Error::kernel("eye")));

@@ -209,7 +209,7 @@ pub(crate) fn src<'a>(o: &'a Operand, layout: &'a Option<Layout>) -> Src<'a> {
     match (o, layout) {
         (Operand::Tensor(t), Some(l)) => Src::View(View::new(t.storage(), t.dtype(), l)),
         (Operand::Scalar(s), _) => Src::Scalar(*s),
-        (Operand::Tensor(t), None) => Src::View(t.view()),
+        (Operand::Tensor(t), None) => Src::View(t.as_view()),
     }
 }
 

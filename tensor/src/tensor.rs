@@ -124,8 +124,8 @@ impl Tensor {
         Tensor::produce(op, shape, dtype, self.device(), kernel)
     }
 
-    /// The elements, for a kernel to read.
-    pub(crate) fn view(&self) -> View<'_> {
+    /// The elements, for a kernel to read: what a custom operation hands to a `Backend`.
+    pub fn as_view(&self) -> View<'_> {
         View::new(&self.storage, self.dtype, &self.layout)
     }
 
@@ -145,7 +145,7 @@ impl Tensor {
     /// The elements, for a kernel to write in place: memory that is shared, or in which elements
     /// overlap, is copied first. Keeps the place on the tape.
     #[track_caller]
-    pub(crate) fn view_mut(&mut self) -> ViewMut<'_> {
+    pub fn as_view_mut(&mut self) -> ViewMut<'_> {
         let overlaps = self.layout.shape().iter().zip(self.layout.strides()).any(|(&n, &s)| n > 1 && s == 0);
         if overlaps || Arc::get_mut(&mut self.storage).is_none() {
             let copy = self.copied();
@@ -158,7 +158,7 @@ impl Tensor {
     /// A row-major copy in memory of its own; detached.
     #[track_caller]
     pub(crate) fn copied(&self) -> Tensor {
-        ok(self.produce_like("clone", self.shape(), self.dtype, |b, out| b.copy(self.view(), out)))
+        ok(self.produce_like("clone", self.shape(), self.dtype, |b, out| b.copy(self.as_view(), out)))
     }
 
     /// Refuses an in-place write to a leaf that requires grad while it would be recorded.

@@ -92,7 +92,7 @@ impl Tensor {
         let lc = fit(condition);
         let c = condition.with_layout(lc);
         let y = c.produce_like(name, &shape, dtype, |k, out| {
-            k.select(c.view(), src(&p.a, &la), src(&p.b, &lb), out)
+            k.select(c.as_view(), src(&p.a, &la), src(&p.b, &lb), out)
         })?;
         let o = wrt(op(name, y), &p.a, || {
             let c = c.clone();

@@ -41,7 +41,9 @@ impl Tensor {
         drop(a); // a second owner of the memory would force a copy
         let layout = b.tensor().map(|t| t.layout().broadcast_to(self.shape()).expect("checked above"));
         let backend = ok(self.device().backend().map_err(Error::kernel(name)));
-        ok(backend.binary(kernel, Src::Out, src(&b, &layout), self.view_mut()).map_err(Error::kernel(name)));
+        ok(backend
+            .binary(kernel, Src::Out, src(&b, &layout), self.as_view_mut())
+            .map_err(Error::kernel(name)));
         self
     }
 
@@ -80,7 +82,7 @@ impl Tensor {
             return self;
         }
         let backend = ok(self.device().backend().map_err(Error::kernel(name)));
-        ok(backend.unary(kernel, Src::Out, self.view_mut()).map_err(Error::kernel(name)));
+        ok(backend.unary(kernel, Src::Out, self.as_view_mut()).map_err(Error::kernel(name)));
         self
     }
 
@@ -94,7 +96,7 @@ impl Tensor {
             return self;
         }
         let backend = ok(self.device().backend().map_err(Error::kernel("fill_")));
-        ok(backend.fill(self.view_mut(), value).map_err(Error::kernel("fill_")));
+        ok(backend.fill(self.as_view_mut(), value).map_err(Error::kernel("fill_")));
         self
     }
 
@@ -118,7 +120,7 @@ impl Tensor {
         }
         let source = other.with_layout(layout).to_device(self.device());
         let backend = ok(self.device().backend().map_err(Error::kernel("copy_")));
-        ok(backend.copy(source.view(), self.view_mut()).map_err(Error::kernel("copy_")));
+        ok(backend.copy(source.as_view(), self.as_view_mut()).map_err(Error::kernel("copy_")));
         self
     }
 

@@ -41,7 +41,7 @@ impl Tensor {
         dtype: DType,
     ) -> Result<Tensor> {
         let (kept, _) = self.reduced_shapes(dims);
-        self.produce_like(name, &kept, dtype, |b, out| b.reduce(kernel, self.view(), dims, out))
+        self.produce_like(name, &kept, dtype, |b, out| b.reduce(kernel, self.as_view(), dims, out))
     }
 
     /// The dtype of sums and products: i64 for integers and bool.

@@ -11,7 +11,7 @@ impl Tensor {
     fn unary(&self, name: &'static str, kernel: UnaryOp, float: bool) -> (Tensor, Tensor) {
         let x = if float && !self.dtype().is_float() { self.to_dtype(DType::F32) } else { self.clone() };
         let y =
-            x.produce_like(name, x.shape(), x.dtype(), |b, out| b.unary(kernel, Src::View(x.view()), out));
+            x.produce_like(name, x.shape(), x.dtype(), |b, out| b.unary(kernel, Src::View(x.as_view()), out));
         (ok(y), x)
     }
 
@@ -19,7 +19,7 @@ impl Tensor {
     #[track_caller]
     fn gradient_kernel(&self, name: &'static str, kernel: BinaryOp, other: &Tensor) -> Tensor {
         ok(self.produce_like(name, self.shape(), self.dtype(), |b, out| {
-            b.binary(kernel, Src::View(self.view()), Src::View(other.view()), out)
+            b.binary(kernel, Src::View(self.as_view()), Src::View(other.as_view()), out)
         }))
     }
 }

@@ -71,11 +71,11 @@ impl Tensor {
     /// Writes `value` (of the part's shape) into a part of this tensor's memory; not recorded.
     #[track_caller]
     pub(crate) fn write_part(&mut self, part: &impl Fn(&Layout) -> Layout, value: &Tensor) {
-        let mut out = self.view_mut();
+        let mut out = self.as_view_mut();
         let layout = part(out.layout);
         out.layout = &layout;
         let backend = ok(out.storage.device().backend().map_err(Error::kernel("copy")));
-        ok(backend.copy(value.view(), out).map_err(Error::kernel("copy")));
+        ok(backend.copy(value.as_view(), out).map_err(Error::kernel("copy")));
     }
 
     /// The same elements, row-major, with another shape; one size may be −1 and is inferred. A view
@@ -118,7 +118,7 @@ impl Tensor {
     /// # Panics
     /// Where that takes a copy (use [`reshape`](Self::reshape)), or the number of elements differs.
     #[track_caller]
-    pub fn view_as(&self, shape: impl IntoReshape) -> Tensor {
+    pub fn view(&self, shape: impl IntoReshape) -> Tensor {
         let shape = ok(infer_sizes("view", self.shape(), &shape.into_sizes()));
         assert!(
             self.layout().reshape(&shape).is_some(),
