@@ -3,7 +3,9 @@
 mod binary;
 mod cast;
 mod compare;
+mod einsum;
 mod inplace;
+mod matmul;
 mod operators;
 mod reduce;
 mod unary;
