@@ -7,7 +7,7 @@ use taper_autograd::{Value, op};
 
 use crate::{CREATE, FREE, derivative, grad_of};
 
-const LENGTH: usize = if cfg!(miri) { 300 } else { 1_000_000 };
+const LENGTH: usize = if cfg!(miri) { 100 } else { 1_000_000 };
 
 fn on_a_small_stack(f: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(128 << 10).spawn(f).unwrap().join().unwrap();
