@@ -10,6 +10,7 @@ mod display;
 mod error;
 mod operand;
 mod ops;
+mod random;
 mod state;
 mod tensor;
 
@@ -17,6 +18,9 @@ pub use creation::{NestedArray, tensor};
 pub use error::{Error, Result};
 pub use operand::{AsTensor, IntoDims, IntoShape, Operand, result_type};
 pub use ops::IntoReshape;
+pub use random::{
+    Generator, IntoSeed, get_rng_state, initial_seed, manual_seed, set_rng_state, with_generator,
+};
 pub use state::{Key, OrderedMap, State, StateDict};
 pub use taper_autograd as autograd;
 pub use taper_kernels as kernels;

@@ -148,11 +148,24 @@ impl Tensor {
     pub fn as_view_mut(&mut self) -> ViewMut<'_> {
         let overlaps = self.layout.shape().iter().zip(self.layout.strides()).any(|(&n, &s)| n > 1 && s == 0);
         if overlaps || Arc::get_mut(&mut self.storage).is_none() {
-            let copy = self.copied();
+            let mut copy = self.empty_alike();
+            let backend = ok(self.device().backend().map_err(Error::kernel("clone")));
+            ok(backend.copy(self.as_view(), copy.as_view_mut()).map_err(Error::kernel("clone")));
             (self.storage, self.layout) = (copy.storage, copy.layout);
         }
         let storage = Arc::get_mut(&mut self.storage).expect("just made unique");
         ViewMut::new(storage, self.dtype, &self.layout)
+    }
+
+    /// Memory of its own for as many elements, laid out in the same order where this tensor's lie
+    /// without gaps, otherwise row-major.
+    #[track_caller]
+    pub(crate) fn empty_alike(&self) -> Tensor {
+        let empty = Tensor::empty_like(self);
+        let l = &self.layout;
+        let dense =
+            l.span().len() == l.numel() && l.shape().iter().zip(l.strides()).all(|(&n, &s)| n == 1 || s > 0);
+        if dense { empty.with_layout(Layout::new(l.shape(), l.strides(), 0)) } else { empty }
     }
 
     /// A row-major copy in memory of its own; detached.

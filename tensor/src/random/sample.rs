@@ -1,0 +1,120 @@
+//! Exponential numbers, and choice by weight.
+
+use super::{Generator, with};
+use crate::tensor::Tensor;
+use taper_kernels::DType;
+
+impl Tensor {
+    /// Every element becomes an exponential number of rate `lambda`, from the global generator.
+    ///
+    /// # Panics
+    /// For a rate that is not positive, and for a leaf that requires grad outside `no_grad`.
+    #[track_caller]
+    pub fn exponential_(&mut self, lambda: f64) -> &mut Self {
+        self.exponential_with_(lambda, None)
+    }
+
+    /// As [`exponential_`](Self::exponential_) with a generator.
+    #[track_caller]
+    pub fn exponential_with_(&mut self, lambda: f64, generator: Option<&mut Generator>) -> &mut Self {
+        self.check_writable("exponential_");
+        assert!(lambda > 0.0, "exponential_: expected a rate above 0, got {lambda}");
+        assert!(
+            self.dtype().is_float(),
+            "exponential_: expected a floating-point tensor, got {}",
+            self.dtype()
+        );
+        let n = self.numel();
+        let draws: Vec<f64> =
+            with(generator, |g| (0..n).map(|_| -1.0 / lambda * (-g.unit_f64()).ln_1p()).collect());
+        let draws = Tensor::from_vec(draws, self.shape()).to_dtype(self.dtype()).to_device(self.device());
+        if taper_autograd::needs_grad(self) {
+            *self = draws;
+            return self;
+        }
+        self.copy_(&draws)
+    }
+
+    /// `n` positions of each row, drawn in proportion to its weights (`torch.multinomial`): from `[k]`
+    /// weights `[n]` positions, from `[rows, k]` weights `[rows, n]`; i64. Without replacement no
+    /// position comes twice in a row.
+    ///
+    /// # Panics
+    /// For weights that are not floating-point, negative, not finite or all 0, and for more draws
+    /// without replacement than there are positive weights.
+    #[track_caller]
+    pub fn multinomial(&self, n: usize, replacement: bool) -> Tensor {
+        self.multinomial_with(n, replacement, None)
+    }
+
+    /// As [`multinomial`](Self::multinomial) with a generator.
+    #[track_caller]
+    pub fn multinomial_with(&self, n: usize, replacement: bool, generator: Option<&mut Generator>) -> Tensor {
+        let name = "multinomial";
+        assert!(self.dtype().is_float(), "{name}: expected floating-point weights, got {}", self.dtype());
+        assert!(
+            (1..=2).contains(&self.ndim()) && n > 0,
+            "{name}: expected weights of 1 or 2 dimensions and at least one draw, got shape {:?} and {n}",
+            self.shape()
+        );
+        let k = self.size(-1);
+        let weights = self.to_vec::<f64>();
+        for row in weights.chunks_exact(k.max(1)) {
+            assert!(
+                row.iter().all(|w| w.is_finite() && *w >= 0.0),
+                "{name}: weights must be finite and not negative"
+            );
+            let positive = row.iter().filter(|w| **w > 0.0).count();
+            assert!(positive > 0, "{name}: the weights of a row are all 0");
+            assert!(
+                replacement || n <= positive,
+                "{name}: {n} draws without replacement from {positive} positive weights"
+            );
+        }
+        assert!(k > 0, "{name}: there are no weights");
+        let picked: Vec<i64> = if replacement && n > 1 {
+            with(generator, |g| weights.chunks_exact(k).flat_map(|row| self.pick_again(row, n, g)).collect())
+        } else {
+            let mut q = self.detach().contiguous().empty_like();
+            q.exponential_with_(1.0, generator);
+            let race = (self.detach() / q).to_vec::<f64>();
+            race.chunks_exact(k).flat_map(|row| largest(row, n)).collect()
+        };
+        let shape: Vec<usize> = self.shape()[..self.ndim() - 1].iter().copied().chain([n]).collect();
+        Tensor::from_vec(picked, shape).to_device(self.device())
+    }
+
+    /// Positions by the running sum of weights, which is rounded in their dtype.
+    fn pick_again(&self, row: &[f64], n: usize, g: &mut Generator) -> Vec<i64> {
+        let round = |v: f64| match self.dtype() {
+            DType::F32 => v as f32 as f64,
+            DType::F16 => taper_kernels::f16::from_f64(v).to_f64(),
+            DType::BF16 => taper_kernels::bf16::from_f64(v).to_f64(),
+            _ => v,
+        };
+        let mut sum = 0.0;
+        let mut sums: Vec<f64> = row
+            .iter()
+            .map(|w| {
+                sum = round(sum + w);
+                sum
+            })
+            .collect();
+        sums.iter_mut().for_each(|s| *s = round(*s / sum));
+        *sums.last_mut().expect("at least one weight") = 1.0;
+        (0..n)
+            .map(|_| {
+                let u = g.unit_f64();
+                sums.partition_point(|s| *s < u) as i64
+            })
+            .collect()
+    }
+}
+
+/// Positions of the `n` largest, in descending order.
+fn largest(row: &[f64], n: usize) -> Vec<i64> {
+    let mut order: Vec<i64> = (0..row.len() as i64).collect();
+    order.sort_by(|a, b| row[*b as usize].total_cmp(&row[*a as usize]));
+    order.truncate(n);
+    order
+}
