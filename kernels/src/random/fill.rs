@@ -30,14 +30,19 @@ pub fn fill(op: RandomOp, generator: &mut Generator, out: ViewMut) -> Result {
                 flat.iter_mut().for_each(|o| *o = T::narrow(g.normal().mul_add(std, mean)))
             });
         }, else return unsupported("normal")),
-        RandomOp::Int { lo, hi } => match dtype {
-            DType::Bool => draw(out, |flat, _| uniform::int(g, lo, hi, flat, |v| (v != 0) as u8)),
-            // PyTorch converts through f32.
-            DType::BF16 => draw(out, |flat, _| uniform::int(g, lo, hi, flat, |v| bf16::from_f32(v as f32))),
-            _ => dispatch_dtype!(dtype, T => {
-                draw::<T>(out, |flat, _| uniform::int(g, lo, hi, flat, T::from_i64))
-            }),
-        },
+        RandomOp::Int { lo, hi } => {
+            let (lo, hi) = representable(dtype, lo, hi);
+            match dtype {
+                DType::Bool => draw(out, |flat, _| uniform::int(g, lo, hi, flat, |v| (v != 0) as u8)),
+                // PyTorch converts through f32.
+                DType::BF16 => {
+                    draw(out, |flat, _| uniform::int(g, lo, hi, flat, |v| bf16::from_f32(v as f32)))
+                }
+                _ => dispatch_dtype!(dtype, T => {
+                    draw::<T>(out, |flat, _| uniform::int(g, lo, hi, flat, T::from_i64))
+                }),
+            }
+        }
         RandomOp::Bernoulli { p } => dispatch_dtype!(dtype, T => {
             draw::<T>(out, |flat, _| uniform::bernoulli(g, p, flat))
         }),
@@ -52,6 +57,25 @@ pub fn fill(op: RandomOp, generator: &mut Generator, out: ViewMut) -> Result {
         }
     }
     Ok(())
+}
+
+/// Bounds of integers for a float dtype: where rounding would carry a draw out of them, they are
+/// moved inwards by the dtype's step there, as PyTorch does.
+fn representable(dtype: DType, lo: i64, hi: i64) -> (i64, i64) {
+    let digits = match dtype {
+        DType::F16 => 11,
+        DType::BF16 => 8,
+        DType::F32 => 24,
+        DType::F64 => 53,
+        _ => return (lo, hi),
+    };
+    let rounded = |v: i64| dispatch_dtype!(dtype, T => T::from_i64(v).to_i64());
+    let step = |v: i64| 1i64 << (v.unsigned_abs().max(1).ilog2() as i64 - digits + 1).max(0);
+    let (low, high) = (rounded(lo.wrapping_add(1)), rounded(hi.wrapping_sub(1)));
+    (
+        if low < lo { low.saturating_add(step(lo.wrapping_add(1))) } else { lo },
+        if high >= hi { high.saturating_sub(step(hi.wrapping_sub(1))) } else { hi },
+    )
 }
 
 /// True where PyTorch would see a contiguous tensor.
