@@ -14,6 +14,7 @@ mod index;
 mod norm;
 mod optimizer;
 mod pool;
+pub(crate) mod real;
 mod reduce;
 mod scan;
 mod softmax;

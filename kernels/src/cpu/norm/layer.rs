@@ -1,0 +1,113 @@
+//! Layer norm of `[rows, n]`.
+
+use super::columns::row_blocks;
+use super::sums::{at, moments, sums};
+use crate::cpu::par::{SharedMut, for_each_range};
+use crate::cpu::real::{Computed, Lines, Real, V, from_slice, store_line, to_vec};
+use crate::cpu::simd::Simd;
+use crate::{Element, View, ViewMut, simd};
+use fearless_simd::SimdFrom;
+
+fn ones<R: Real>(w: Option<View>, n: usize, default: f64) -> Vec<R> {
+    w.map_or_else(|| vec![R::from_f64(default); n], to_vec::<R>)
+}
+
+pub fn forward<T: Computed>(
+    x: View,
+    weight: Option<View>,
+    bias: Option<View>,
+    eps: f64,
+    mean: ViewMut,
+    rstd: ViewMut,
+    mut out: ViewMut,
+) {
+    let (rows, n) = (x.layout.shape()[0], x.layout.shape()[1]);
+    let (w, b) = (ones::<T::In>(weight, n, 1.0), ones::<T::In>(bias, n, 0.0));
+    let mut stats = vec![[T::In::default(); 2]; rows];
+    let shared = SharedMut::new(&mut stats);
+    let lines = Lines::<T>::new(x, 1);
+    let (layout, out) = (out.layout, SharedMut::new(out.data::<T>()));
+    for_each_range(rows, 1, n as f64 * 0.4 + 20.0, |r| {
+        let (mut buf, mut result) = (Vec::new(), vec![T::In::default(); n]);
+        for row in r {
+            let x = lines.get(&[row], &mut buf);
+            // SAFETY: one place per row.
+            let stat = unsafe { &mut shared.range(row..row + 1)[0] };
+            simd!(s => {
+                let m = moments(s, x);
+                *stat = [m.mean, 1.0 / (m.var() + eps).sqrt()].map(T::In::from_f64);
+                let [mean, rstd] = *stat;
+                for (((y, &x), &w), &b) in result.iter_mut().zip(x).zip(&w).zip(&b) {
+                    *y = (x - mean) * rstd * w + b;
+                }
+            });
+            // SAFETY: one row of the output, which no other range holds.
+            unsafe { store_line(out, layout.position(&[row, 0]), layout.strides()[1], &result) };
+        }
+    });
+    let part = |k: usize| stats.iter().map(|s| s[k]).collect::<Vec<_>>();
+    from_slice(&part(0), mean);
+    from_slice(&part(1), rstd);
+}
+
+/// `dx = rstd·(gw − mean(gw) − x̂·mean(gw·x̂))` with `gw = g·w`; `dw = Σ g·x̂`, `db = Σ g` over rows.
+pub fn grad<T: Computed>(
+    [g, x]: [View; 2],
+    weight: Option<View>,
+    [mean, rstd]: [View; 2],
+    [dweight, dbias]: [Option<ViewMut>; 2],
+    mut out: ViewMut,
+) {
+    let (rows, n) = (x.layout.shape()[0], x.layout.shape()[1]);
+    let w = ones::<T::In>(weight, n, 1.0);
+    let (mean, rstd) = (to_vec::<T::In>(mean), to_vec::<T::In>(rstd));
+    let (of_g, of_x) = (Lines::<T>::new(g, 1), Lines::<T>::new(x, 1));
+    let (layout, out) = (out.layout, SharedMut::new(out.data::<T>()));
+    let wanted = dweight.is_some() || dbias.is_some();
+    let totals = row_blocks::<T::In>(rows, 2 * n, 1.0, |rows, acc| {
+        let (mut gbuf, mut xbuf, mut dx) = (Vec::new(), Vec::new(), vec![T::In::default(); n]);
+        let (dw, db) = acc.split_at_mut(n);
+        for row in rows {
+            let (g, x) = (of_g.get(&[row], &mut gbuf), of_x.get(&[row], &mut xbuf));
+            let (mean, rstd) = (mean[row], rstd[row]);
+            simd!(s => row_grad(s, [g, x, &w], mean, rstd, &mut dx));
+            if wanted {
+                simd!(s => { let _ = s; add_row(g, x, mean, rstd, dw, db) });
+            }
+            // SAFETY: one row of the output, which no other block holds.
+            unsafe { store_line(out, layout.position(&[row, 0]), layout.strides()[1], &dx) };
+        }
+    });
+    if let Some(d) = dweight {
+        from_slice(&totals[..n], d);
+    }
+    if let Some(d) = dbias {
+        from_slice(&totals[n..], d);
+    }
+}
+
+#[inline(always)]
+fn row_grad<S: Simd, T: Real>(s: S, [g, x, w]: [&[T]; 3], mean: T, rstd: T, dx: &mut [T]) {
+    let n = dx.len();
+    let splat = |v: T| V::<S, T>::simd_from(s, v);
+    let wide = |i: usize| {
+        let gw = at(s, g, i) * at(s, w, i);
+        [gw, gw * ((at(s, x, i) - splat(mean)) * splat(rstd))]
+    };
+    let one = |i: usize| {
+        let gw = g[i] * w[i];
+        [gw, gw * ((x[i] - mean) * rstd)]
+    };
+    let [a, b] = sums::<2, S, T>(s, n, wide, one).map(|v| T::from_f64(v / n as f64));
+    for (((d, &x), &g), &w) in dx.iter_mut().zip(x).zip(g).zip(w) {
+        *d = rstd * (g * w - a - (x - mean) * rstd * b);
+    }
+}
+
+#[inline(always)]
+fn add_row<T: Real>(g: &[T], x: &[T], mean: T, rstd: T, dw: &mut [T], db: &mut [T]) {
+    for (((w, b), &g), &x) in dw.iter_mut().zip(db).zip(g).zip(x) {
+        *w += g * ((x - mean) * rstd);
+        *b += g;
+    }
+}

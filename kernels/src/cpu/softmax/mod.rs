@@ -1,0 +1,105 @@
+//! Softmax and log-softmax along any axis, and their gradients.
+//!
+//! Lines that lie contiguous go one by one ([`row`]); where neighbouring lines lie side by side, a
+//! tile of them goes through the vector's lanes ([`tile`]). Other strides and f16 or bf16 are
+//! gathered into a scratch line first.
+
+mod row;
+mod tile;
+#[cfg(test)]
+mod tests;
+
+use super::par::{SharedMut, for_each_range};
+use super::real::{Computed, line, load_line, store_line};
+use super::walk::Walk;
+use crate::{backend::*, *};
+
+pub fn softmax(op: SoftmaxOp, log: bool, axis: usize, out: ViewMut) -> Result {
+    dispatch_dtype!(out.dtype, floats T => run::<T>(op, log, axis, out), else return Err(Error::Unsupported {
+        op: "softmax",
+        dtype: out.dtype,
+        device: Device::Cpu,
+    }));
+    Ok(())
+}
+
+/// Lines of a tile.
+const TILE: usize = 32;
+
+fn run<T: Computed>(op: SoftmaxOp, log: bool, axis: usize, mut out: ViewMut) {
+    let n = out.layout.shape()[axis];
+    if out.layout.numel() == 0 {
+        return;
+    }
+    // The gradient has two inputs; the forward pass names its one twice.
+    let (a, b, grad) = match op {
+        SoftmaxOp::Forward { x } => (x, x, false),
+        SoftmaxOp::Grad { y, g } => (y, g, true),
+    };
+    let layouts = [a.layout, b.layout, out.layout];
+    let along = layouts.map(|l| l.strides()[axis]);
+    let heads = layouts.map(|l| l.slice(axis, 0, 1, 1));
+    let walk = Walk::any_order([&heads[0], &heads[1], &heads[2]]);
+    let across = walk.inner_strides();
+    let side_by_side = across[0] == 1 && along[0] != 1 && n > 1 && walk.inner_len() >= 4;
+    let (a, b) = (a.data::<T>(), b.data::<T>());
+    let shared = SharedMut::new(out.data::<T>());
+    let cost = n as f64 * if T::DTYPE == DType::F64 { 1.5 } else { 0.8 } + 5.0;
+    for_each_range(walk.numel(), TILE, cost, |r| {
+        let mut scratch: [Vec<T::In>; 3] = Default::default();
+        walk.runs(r, |[p, q, o], lines| {
+            let at = |base: usize, k: usize, i: usize| (base as isize + i as isize * across[k]) as usize;
+            if side_by_side {
+                for first in (0..lines).step_by(TILE) {
+                    let width = TILE.min(lines - first);
+                    let [x, g, _] = &mut scratch;
+                    load_tile(a, at(p, 0, first), along[0], across[0], n, width, x);
+                    if grad {
+                        load_tile(b, at(q, 1, first), along[1], across[1], n, width, g);
+                    }
+                    simd!(s => tile::run::<_, T::In>(s, x, g, TILE, log, grad));
+                    for i in 0..n {
+                        let o = (at(o, 2, first) as isize + i as isize * along[2]) as usize;
+                        // SAFETY: outputs are distinct, and each line belongs to one range.
+                        unsafe { store_line(shared, o, across[2], &x[i * TILE..i * TILE + width]) };
+                    }
+                }
+                return;
+            }
+            for i in 0..lines {
+                let [x, g, y] = &mut scratch;
+                let x = line(a, at(p, 0, i), along[0], n, x);
+                let g = if grad { line(b, at(q, 1, i), along[1], n, g) } else { x };
+                let o = at(o, 2, i);
+                if along[2] == 1 {
+                    // SAFETY: outputs are distinct, and each line belongs to one range.
+                    if let Some(y) = T::as_is_mut(unsafe { shared.range(o..o + n) }) {
+                        simd!(s => row::run::<_, T::In>(s, x, g, y, log, grad));
+                        continue;
+                    }
+                }
+                y.resize(n, T::In::default());
+                simd!(s => row::run::<_, T::In>(s, x, g, y, log, grad));
+                // SAFETY: as above.
+                unsafe { store_line(shared, o, along[2], y) };
+            }
+        });
+    });
+}
+
+/// `n` rows of `width` elements into rows of [`TILE`].
+fn load_tile<T: Computed>(
+    data: &[T],
+    at: usize,
+    along: isize,
+    across: isize,
+    n: usize,
+    width: usize,
+    tile: &mut Vec<T::In>,
+) {
+    tile.resize(n * TILE, T::In::default());
+    for (i, row) in tile.chunks_exact_mut(TILE).enumerate() {
+        load_line(data, (at as isize + i as isize * along) as usize, across, &mut row[..width]);
+        row[width..].fill(T::In::default());
+    }
+}

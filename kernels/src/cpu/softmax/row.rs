@@ -1,0 +1,117 @@
+//! One contiguous line.
+
+use crate::cpu::real::{Real, V};
+use crate::cpu::simd::{Simd, SimdBase};
+use fearless_simd::SimdFrom;
+
+/// `y` from `x`, or the gradient from output `x` and its gradient `g`. All of one length.
+#[inline(always)]
+pub fn run<S: Simd, T: Real>(s: S, x: &[T], g: &[T], y: &mut [T], log: bool, grad: bool) {
+    let splat = |v: T| V::<S, T>::simd_from(s, v);
+    match (grad, log) {
+        (false, false) => {
+            let top = max(s, x);
+            map(s, x, x, y, T::NEG_INFINITY, |x, _| T::exp_lanes(s, x - splat(top)));
+            let total = sum(s, y, y, |y, _| y);
+            y.iter_mut().for_each(|v| *v = *v / total);
+        }
+        (false, true) => {
+            let top = max(s, x);
+            let ln = sum(s, x, x, |x, _| T::exp_lanes(s, x - splat(top))).ln();
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - top - ln);
+        }
+        (true, false) => {
+            let dot = sum(s, x, g, |y, g| y * g);
+            y.iter_mut().zip(x).zip(g).for_each(|((o, &y), &g)| *o = y * (g - dot));
+        }
+        (true, true) => {
+            let total = splat(sum(s, g, g, |g, _| g));
+            map(s, x, g, y, T::default(), |y, g| g - T::exp_lanes(s, y) * total);
+        }
+    }
+}
+
+/// `LEN` elements from `i` on, filled up with `pad`.
+#[inline(always)]
+fn tail<S: Simd, T: Real>(s: S, x: &[T], i: usize, pad: T) -> V<S, T> {
+    V::<S, T>::from_fn(s, |l| x.get(i + l).copied().unwrap_or(pad))
+}
+
+#[inline(always)]
+fn load<S: Simd, T: Real>(s: S, x: &[T], i: usize) -> V<S, T> {
+    V::<S, T>::from_slice(s, &x[i..i + V::<S, T>::LEN])
+}
+
+#[inline(always)]
+fn map<S: Simd, T: Real>(
+    s: S,
+    a: &[T],
+    b: &[T],
+    y: &mut [T],
+    pad: T,
+    f: impl Fn(V<S, T>, V<S, T>) -> V<S, T>,
+) {
+    let (n, len) = (y.len(), V::<S, T>::LEN);
+    let (a, b) = (&a[..n], &b[..n]);
+    let mut i = 0;
+    while i + len <= n {
+        f(load(s, a, i), load(s, b, i)).store_slice(&mut y[i..i + len]);
+        i += len;
+    }
+    if i < n {
+        let v = f(tail(s, a, i, pad), tail(s, b, i, pad));
+        y[i..].copy_from_slice(&v.as_slice()[..n - i]);
+    }
+}
+
+#[inline(always)]
+fn max<S: Simd, T: Real>(s: S, x: &[T]) -> T {
+    let (n, len) = (x.len(), V::<S, T>::LEN);
+    let mut acc = [V::<S, T>::simd_from(s, T::NEG_INFINITY); 4];
+    let mut i = 0;
+    while i + 4 * len <= n {
+        for (k, a) in acc.iter_mut().enumerate() {
+            *a = a.max(load(s, x, i + k * len));
+        }
+        i += 4 * len;
+    }
+    while i < n {
+        acc[0] = acc[0].max(tail(s, x, i, T::NEG_INFINITY));
+        i += len;
+    }
+    let v = acc[0].max(acc[1]).max(acc[2].max(acc[3]));
+    v.as_slice().iter().fold(T::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+}
+
+/// Sum of `f(a, b)`, in blocks that are added up in turn.
+#[inline(always)]
+fn sum<S: Simd, T: Real>(s: S, a: &[T], b: &[T], f: impl Fn(V<S, T>, V<S, T>) -> V<S, T>) -> T {
+    const BLOCK: usize = 2048;
+    let (n, len) = (a.len(), V::<S, T>::LEN);
+    let b = &b[..n];
+    let zero = V::<S, T>::simd_from(s, T::default());
+    let mut total = zero;
+    let mut i = 0;
+    while i < n {
+        let end = n.min(i + BLOCK);
+        let mut acc = [zero; 4];
+        while i + 4 * len <= end {
+            for (k, v) in acc.iter_mut().enumerate() {
+                *v += f(load(s, a, i + k * len), load(s, b, i + k * len));
+            }
+            i += 4 * len;
+        }
+        while i + len <= end {
+            acc[0] += f(load(s, a, i), load(s, b, i));
+            i += len;
+        }
+        if i < end {
+            let v = f(tail(s, a, i, T::default()), tail(s, b, i, T::default()));
+            let left = end - i;
+            acc[1] += V::<S, T>::from_fn(s, |l| if l < left { v[l] } else { T::default() });
+            i = end;
+        }
+        total += (acc[0] + acc[1]) + (acc[2] + acc[3]);
+    }
+    total.as_slice().iter().copied().sum()
+}
