@@ -31,14 +31,8 @@ pub trait Real:
     const WIDE: usize;
     /// −∞.
     const NEG_INFINITY: Self;
-    /// Natural exponential.
-    fn exp(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
-    /// Square root.
-    fn sqrt(self) -> Self;
-    /// True for NaN.
-    fn is_nan(self) -> bool;
     /// Natural exponential of every lane.
     fn exp_lanes<S: Simd>(s: S, x: V<S, Self>) -> V<S, Self>;
 }
@@ -50,13 +44,7 @@ macro_rules! reals {
             const WIDE: usize = $lanes;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
             #[inline(always)]
-            fn exp(self) -> Self { $t::exp(self) }
-            #[inline(always)]
             fn ln(self) -> Self { $t::ln(self) }
-            #[inline(always)]
-            fn sqrt(self) -> Self { $t::sqrt(self) }
-            #[inline(always)]
-            fn is_nan(self) -> bool { $t::is_nan(self) }
             #[inline(always)]
             fn exp_lanes<S: Simd>(s: S, x: V<S, $t>) -> V<S, $t> {
                 V::<S, $t>::from_fn(s, |i| x[i].exp())

@@ -19,9 +19,7 @@ pub fn scan(op: ScanOp, x: View, axis: usize, out: ViewMut) -> Result {
     macro_rules! ints {
         ($t:ty) => {
             match op {
-                ScanOp::Sum => {
-                    lines::<$t, i64, i64>(x, axis, out, 0, |a, v| a.wrapping_add(v as i64), |a| a)
-                }
+                ScanOp::Sum => lines::<$t, i64, i64>(x, axis, out, 0, |a, v| a.wrapping_add(v as i64), |a| a),
                 ScanOp::Prod => {
                     lines::<$t, i64, i64>(x, axis, out, 1, |a, v| a.wrapping_mul(v as i64), |a| a)
                 }
@@ -62,7 +60,9 @@ fn lines<T: Element, A: Copy + Send + Sync, O: Element>(
     let walk = Walk::any_order([&heads[0], &heads[1]]);
     let [of_x, of_out] = walk.inner_strides();
     let data = x.data::<T>();
-    assert!(x.layout.span().end <= data.len() && out.layout.span().end <= out.storage.len() / O::DTYPE.size());
+    assert!(
+        x.layout.span().end <= data.len() && out.layout.span().end <= out.storage.len() / O::DTYPE.size()
+    );
     let to = SharedMut::new(out.data::<O>());
     for_each_range(walk.numel(), SIDE, n as f64, |r| {
         walk.runs(r, |[p, q], len| {

@@ -107,10 +107,14 @@ fn column_stats<T: Computed>(shape: &Shape, lines: &Lines<T>) -> (Vec<f64>, Vec<
     };
     // Around the first row, so that a large common mean does not swallow the digits.
     let mut buf = Vec::new();
-    let around = if rows == 0 { vec![T::In::default(); shape.c] } else { lines.get(&[0, 0], &mut buf).to_vec() };
+    let around =
+        if rows == 0 { vec![T::In::default(); shape.c] } else { lines.get(&[0, 0], &mut buf).to_vec() };
     let means: Vec<f64> = pass(&around, false).iter().zip(&around).map(|(d, a)| a.to_f64() + d).collect();
     let near: Vec<T::In> = means.iter().map(|&m| T::In::from_f64(m)).collect();
-    let vars = pass(&near, true).into_iter().zip(means.iter().zip(&near)).map(|(v, (m, n))| v - (m - n.to_f64()).powi(2));
+    let vars = pass(&near, true)
+        .into_iter()
+        .zip(means.iter().zip(&near))
+        .map(|(v, (m, n))| v - (m - n.to_f64()).powi(2));
     let vars = vars.map(|v| v.max(0.0)).collect();
     (means, vars)
 }

@@ -7,8 +7,6 @@ mod batch;
 mod columns;
 mod layer;
 mod sums;
-#[cfg(test)]
-mod tests;
 
 use crate::{backend::*, *};
 
@@ -30,15 +28,23 @@ fn run<T: super::real::Computed>(op: NormOp, out: Option<ViewMut>) {
         NormOp::Layer { x, weight, bias, eps, mean, rstd } => {
             layer::forward::<T>(x, weight, bias, eps, mean, rstd, out.expect("layer norm has an output"))
         }
-        NormOp::LayerGrad { g, x, weight, mean, rstd, dweight, dbias } => {
-            layer::grad::<T>([g, x], weight, [mean, rstd], [dweight, dbias], out.expect("a gradient has an output"))
-        }
+        NormOp::LayerGrad { g, x, weight, mean, rstd, dweight, dbias } => layer::grad::<T>(
+            [g, x],
+            weight,
+            [mean, rstd],
+            [dweight, dbias],
+            out.expect("a gradient has an output"),
+        ),
         NormOp::BatchStats { x, mean, var } => batch::stats::<T>(x, mean, var),
         NormOp::BatchApply { x, mean, rstd, weight, bias } => {
             batch::apply::<T>(x, [mean, rstd], weight, bias, out.expect("batch norm has an output"))
         }
-        NormOp::BatchGrad { g, x, weight, mean, rstd, dweight, dbias } => {
-            batch::grad::<T>([g, x], weight, [mean, rstd], [dweight, dbias], out.expect("a gradient has an output"))
-        }
+        NormOp::BatchGrad { g, x, weight, mean, rstd, dweight, dbias } => batch::grad::<T>(
+            [g, x],
+            weight,
+            [mean, rstd],
+            [dweight, dbias],
+            out.expect("a gradient has an output"),
+        ),
     }
 }

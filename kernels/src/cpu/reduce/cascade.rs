@@ -6,10 +6,10 @@
 //! independent accumulators), and cuts at multiples of `2^3p` rows without changing a bit: each
 //! block's level 2 is added to level 3 in order.
 
+use crate::cpu::par::{SharedMut, for_each_range};
 use crate::cpu::real::Real;
 use crate::cpu::simd::{Simd, SimdBase};
 use crate::simd;
-use crate::cpu::par::{SharedMut, for_each_range};
 use fearless_simd::SimdFrom;
 use std::ops::Range;
 
@@ -267,7 +267,6 @@ fn split<T: Real>(
 pub fn splits(rows: usize) -> bool {
     rows > 1 << (3 * level_power(rows))
 }
-
 
 /// Rows of a sum that is too long for one thread: `lanes` says whether they are vectors.
 #[derive(Clone, Copy)]

@@ -8,8 +8,6 @@ mod fold;
 mod ops;
 mod plan;
 mod sum;
-#[cfg(test)]
-mod tests;
 
 use super::real::{Computed, narrowed, widened};
 use crate::{backend::*, *};

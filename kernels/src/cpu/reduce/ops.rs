@@ -64,7 +64,9 @@ pub fn reduce(op: ReduceOp, x: View, axes: &[usize], out: ViewMut) {
     match op {
         ReduceOp::Sum | ReduceOp::Mean => match x.dtype {
             DType::Bool => run::<Total<u8>>(x, axes, out),
-            d => dispatch_dtype!(d, ints T => run::<Total<T>>(x, axes, out), else unreachable!("float sums go elsewhere")),
+            d => {
+                dispatch_dtype!(d, ints T => run::<Total<T>>(x, axes, out), else unreachable!("float sums go elsewhere"))
+            }
         },
         ReduceOp::Prod => with_number!(x.dtype, T => run::<Product<T>>(x, axes, out)),
         ReduceOp::Max => with_number!(x.dtype, T => run::<Extreme<T, true>>(x, axes, out)),

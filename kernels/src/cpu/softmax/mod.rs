@@ -6,8 +6,6 @@
 
 mod row;
 mod tile;
-#[cfg(test)]
-mod tests;
 
 use super::par::{SharedMut, for_each_range};
 use super::real::{Computed, line, load_line, store_line};
