@@ -17,7 +17,7 @@ mod tensor;
 pub use creation::{NestedArray, tensor};
 pub use error::{Error, Result};
 pub use operand::{AsTensor, IntoDims, IntoShape, Operand, result_type};
-pub use ops::IntoReshape;
+pub use ops::{ConvOptions, IntoPair, IntoReshape, Padding, PoolOptions};
 pub use random::{
     Generator, IntoSeed, get_rng_state, initial_seed, manual_seed, set_rng_state, with_generator,
 };
