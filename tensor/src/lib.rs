@@ -8,6 +8,7 @@
 mod creation;
 mod display;
 mod error;
+mod gradcheck;
 mod operand;
 mod ops;
 mod random;
@@ -17,7 +18,10 @@ mod tensor;
 pub use creation::{NestedArray, tensor};
 pub use error::{Error, Result};
 pub use operand::{AsTensor, IntoDims, IntoShape, Operand, result_type};
-pub use ops::{ConvOptions, IntoPair, IntoReshape, Padding, PoolOptions};
+pub use ops::{
+    ConvOptions, Ellipsis, IndexItem, IntoIndex, IntoPair, IntoReshape, NewAxis, PadMode, Padding,
+    PoolOptions, Slice, Unique,
+};
 pub use random::{
     Generator, IntoSeed, get_rng_state, initial_seed, manual_seed, set_rng_state, with_generator,
 };
