@@ -1,5 +1,9 @@
 //! Reductions.
 
+mod extremes;
+mod moments;
+mod product;
+
 use crate::error::{Error, Result, ok};
 use crate::operand::IntoDims;
 use crate::tensor::Tensor;
