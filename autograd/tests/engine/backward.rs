@@ -96,7 +96,7 @@ fn constants_are_not_recorded() {
 fn broadcasting_is_undone_by_the_engine() {
     let w = Vector::leaf(&[2.0]);
     let x = Vector::leaf(&[1.0, 2.0, 3.0]);
-    w.mul(&x).sum().clone().with_seed(1.0);
+    w.mul(&x).sum().with_seed(1.0);
     assert_eq!(w.grad().unwrap(), [6.0]);
     assert_eq!(x.grad().unwrap(), [2.0, 2.0, 2.0]);
 }
