@@ -1,0 +1,108 @@
+//! Walks the tiles of a block of rows and columns over one block of k.
+
+use super::real::*;
+use super::sizes::*;
+use super::tile::*;
+use crate::cpu::simd::Simd;
+
+/// Where a block's rows of `a` come from.
+pub trait LeftBlock<T>: Copy {
+    type Panel<const R: usize>: Left<T>;
+    /// Rows of the largest panel.
+    fn most_rows(&self, mr: usize) -> usize;
+    /// The panel of `R` rows from row `i` on.
+    fn panel<const R: usize>(&self, i: usize) -> Self::Panel<R>;
+}
+
+/// Packed panels, one after the other; row 0 is the block's first.
+#[derive(Clone, Copy)]
+pub struct PackedLeft<T> {
+    pub start: *const T,
+    pub k: usize,
+}
+impl<T: Real> LeftBlock<T> for PackedLeft<T> {
+    type Panel<const R: usize> = PackedRows<T, R>;
+    #[inline(always)]
+    fn most_rows(&self, mr: usize) -> usize {
+        mr
+    }
+    #[inline(always)]
+    fn panel<const R: usize>(&self, i: usize) -> PackedRows<T, R> {
+        PackedRows(self.start.wrapping_add(i * self.k))
+    }
+}
+
+impl<T: Real> LeftBlock<T> for Mat<T> {
+    type Panel<const R: usize> = StridedRows<T>;
+    #[inline(always)]
+    fn most_rows(&self, mr: usize) -> usize {
+        // More rows than that run out of address registers.
+        if mr > 8 { 8 } else { mr }
+    }
+    #[inline(always)]
+    fn panel<const R: usize>(&self, i: usize) -> StridedRows<T> {
+        StridedRows::new(self.from(i, 0))
+    }
+}
+
+/// Rows × `V` vectors, for all rows of a block.
+///
+/// # Safety
+/// As for [`tile`], for all rows.
+#[inline(always)]
+pub unsafe fn column<S: Simd, T: Real, L: LeftBlock<T>, const V: usize>(
+    s: S,
+    m: usize,
+    k: usize,
+    left: L,
+    right: impl Right<T>,
+    target: Target<T>,
+    columns: Columns,
+) {
+    let most = left.most_rows(mr::<S, T>());
+    let mut i = 0;
+    while i < m {
+        let rows = panel_rows(m - i, most);
+        macro_rules! go {
+            ($($r:literal)*) => { match rows {
+                // SAFETY: rows `i..i + rows` are there, by the caller's promise.
+                $($r if $r <= mr::<S, T>() => unsafe {
+                    tile::<S, T, $r, V>(s, k, left.panel::<$r>(i), right, target.from(i, 0), columns)
+                },)*
+                _ => unreachable!("panel_rows gives no other"),
+            } };
+        }
+        go!(12 8 6 4 2 1);
+        i += rows;
+    }
+}
+
+/// A block of packed columns.
+///
+/// # Safety
+/// As for [`tile`]; `right` holds `n` columns, packed in panels over `k` steps.
+#[inline(always)]
+pub unsafe fn packed_block<S: Simd, T: Real, L: LeftBlock<T>>(
+    s: S,
+    [m, n, k]: [usize; 3],
+    left: L,
+    right: *const T,
+    target: Target<T>,
+) {
+    let lanes = lanes::<S, T>();
+    let mut j = 0;
+    while j < n {
+        let width = panel_cols(n - j, lanes);
+        let rows = Rows { at: right.wrapping_add(j * k), lanes, step: width as isize };
+        let columns = Columns { skip: 0, end: width.min(n - j) };
+        // SAFETY: the panel holds these columns; the target has them.
+        unsafe {
+            if width == lanes {
+                column::<S, T, L, 1>(s, m, k, left, rows, target.from(0, j), columns);
+            } else {
+                column::<S, T, L, VECTORS>(s, m, k, left, rows, target.from(0, j), columns);
+            }
+        }
+        j += width;
+    }
+}

@@ -1,0 +1,141 @@
+//! Products that are packed, and computed by several threads where that pays.
+//!
+//! Both operands are packed into shared memory in one parallel phase, then jobs compute blocks of the
+//! output in another. Every sum is made by one job, so the number of threads does not show.
+
+use super::block::*;
+use super::pack::*;
+use super::real::*;
+use super::scratch::Scratch;
+use super::sizes::*;
+use crate::cpu::par::SharedMut;
+use crate::cpu::simd::Simd;
+use crate::simd;
+use rayon::prelude::*;
+
+/// Packed memory of a block of rows and of columns, for several blocks of k.
+#[derive(Clone, Copy)]
+struct Packed<'a, T> {
+    a: SharedMut<'a, T>,
+    b: SharedMut<'a, T>,
+    /// Rows, padded columns and steps in all.
+    rows: usize,
+    cols: usize,
+    k: usize,
+}
+
+impl<T: Real> Packed<'_, T> {
+    /// Where row `i` (a panel's first) starts in the block of k at `k0`.
+    fn row(&self, k0: usize, i: usize) -> *mut T {
+        let k = KC.min(self.k - k0);
+        // SAFETY: inside the memory, which is `rows · k` long.
+        unsafe { self.a.at(k0 * self.rows + i * k) }
+    }
+    fn col(&self, k0: usize, j: usize) -> *mut T {
+        let k = KC.min(self.k - k0);
+        // SAFETY: inside the memory, which is `cols · k` long.
+        unsafe { self.b.at(k0 * self.cols + j * k) }
+    }
+}
+
+/// Splits `0..n` into pieces of at most `most`, multiples of `align` but for the last.
+fn pieces(n: usize, most: usize, align: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = n.div_ceil(most);
+    let size = n.div_ceil(count).next_multiple_of(align);
+    (0..n).step_by(size).map(move |i| (i, size.min(n - i)))
+}
+
+fn each<I: Sync>(items: &[I], parallel: bool, f: impl Fn(&I) + Sync + Send) {
+    if parallel { items.par_iter().for_each(f) } else { items.iter().for_each(f) }
+}
+
+/// # Safety
+/// The product's operands are readable, its target is writable and used by no one else.
+pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
+    let parallel = parallel && p.work() >= PARALLEL && rayon::current_num_threads() > 1;
+    if parallel && rayon::current_thread_index().is_none() {
+        // Into the pool once, not once per phase.
+        // SAFETY: the caller's promise.
+        return rayon::scope(|_| unsafe { blocks(p, true) });
+    }
+    // SAFETY: the caller's promise.
+    unsafe { blocks(p, parallel) }
+}
+
+unsafe fn blocks<T: Real>(p: &Product<T>, parallel: bool) {
+    let (mc, nj) = job_size(p);
+    let mut a = Scratch::new::<T>(p.m.min(MA) * p.k.min(KA));
+    let mut b = Scratch::new::<T>(p.n.min(NC).next_multiple_of(NJ) * p.k.min(KA));
+    let (a, b) = (SharedMut::new(a.as_mut_slice::<T>()), SharedMut::new(b.as_mut_slice::<T>()));
+    for (j0, cols) in pieces(p.n, NC, NJ) {
+        for k0 in (0..p.k).step_by(KA) {
+            let k = KA.min(p.k - k0);
+            for (i0, rows) in pieces(p.m, MA, MC) {
+                let packed = Packed { a, b, rows, cols: cols.next_multiple_of(NJ), k };
+                let mut pack_jobs = vec![];
+                for kb in (0..k).step_by(KC) {
+                    if i0 == 0 {
+                        pack_jobs.extend(pieces(cols, nj, nj).map(|(j, n)| (true, kb, j, n)));
+                    }
+                    pack_jobs.extend(pieces(rows, mc, mc).map(|(i, n)| (false, kb, i, n)));
+                }
+                each(&pack_jobs, parallel, |&(is_b, kb, at, count)| {
+                    let steps = KC.min(k - kb);
+                    // SAFETY: the operands are readable; each job writes its own panels.
+                    unsafe {
+                        if is_b {
+                            let (from, to) = (p.b.from(k0 + kb, j0 + at), packed.col(kb, at));
+                            simd!(s => pack_cols(s, from, count, steps, to));
+                        } else {
+                            let (from, to) = (p.a.from(i0 + at, k0 + kb), packed.row(kb, at));
+                            simd!(s => pack_rows(s, from, count, steps, to));
+                        }
+                    }
+                });
+                let mut jobs = vec![];
+                for (j, n) in pieces(cols, nj, nj) {
+                    jobs.extend(pieces(rows, mc, mc).map(|(i, m)| (i, m, j, n)));
+                }
+                each(&jobs, parallel, |&(i, m, j, n)| {
+                    for kb in (0..k).step_by(KC) {
+                        let steps = KC.min(k - kb);
+                        let target = p.out.from(i0 + i, j0 + j);
+                        let target = target.for_block(k0 + kb == 0, k0 + kb + steps == p.k);
+                        let (left, right) =
+                            (PackedLeft { start: packed.row(kb, i), k: steps }, packed.col(kb, j));
+                        // SAFETY: packed above; each job stores its own block of the target.
+                        simd!(s => unsafe { job(s, [m, n, steps], left, right, target) });
+                    }
+                });
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn job<S: Simd, T: Real>(
+    s: S,
+    size: [usize; 3],
+    left: PackedLeft<T>,
+    right: *const T,
+    target: Target<T>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { packed_block::<S, T, PackedLeft<T>>(s, size, left, right, target) }
+}
+
+/// Rows and columns of a job: smaller for products that would otherwise give only a few.
+fn job_size<T>(p: &Product<T>) -> (usize, usize) {
+    let (mut mc, mut nj) = (MC, NJ);
+    while p.m.div_ceil(mc) * p.n.div_ceil(nj) < 8 && mc.min(p.m) * nj.min(p.n) * p.k.min(KA) > PARALLEL {
+        if mc.min(p.m) > nj.min(p.n) || nj == 64 {
+            if mc == 24 {
+                break;
+            }
+            mc /= 2;
+        } else {
+            nj /= 2;
+        }
+    }
+    (mc, nj)
+}
