@@ -1,3 +1,23 @@
-//! taper.
+//! taper: a tensor and autograd engine, written from scratch, that reads like PyTorch.
+//!
+//! This crate is the façade: it re-exports the crates below it and has no logic of its own.
+//! `use taper::prelude::*;` brings what most programs need.
+#![forbid(unsafe_code)]
 
 pub use taper_autograd as autograd;
+pub use taper_data as data;
+pub use taper_io as io;
+pub use taper_kernels as kernels;
+pub use taper_nn as nn;
+pub use taper_optim as optim;
+pub use taper_tensor::*;
+pub use taper_train as train;
+
+/// What most programs need: `use taper::prelude::*;`.
+pub mod prelude {
+    pub use taper_autograd::{enable_grad, inference_mode, no_grad, set_grad_enabled};
+    pub use taper_nn::functional as F;
+    pub use taper_nn::{self as nn, Forward, Module, Parameter};
+    pub use taper_optim::{self as optim, Optimizer, lr_scheduler::LrScheduler};
+    pub use taper_tensor::{DType, Device, StateDict, Tensor, manual_seed, tensor};
+}

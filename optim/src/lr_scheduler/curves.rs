@@ -168,7 +168,8 @@ impl Rule for CosineRule {
         } else if (t - 1.0 - t_max).rem_euclid(2.0 * t_max) == 0.0 {
             lr + (base - self.eta_min) * (1.0 - (PI / t_max).cos()) / 2.0
         } else {
-            (1.0 + (PI * t / t_max).cos()) / (1.0 + (PI * (t - 1.0) / t_max).cos()) * (lr - self.eta_min) + self.eta_min
+            (1.0 + (PI * t / t_max).cos()) / (1.0 + (PI * (t - 1.0) / t_max).cos()) * (lr - self.eta_min)
+                + self.eta_min
         }
     }
     fn closed_form(&self, _: usize, t: i64, base: f64) -> f64 {
@@ -201,7 +202,12 @@ impl LinearLR {
     /// # Panics
     /// For a `start_factor` outside `(0, 1]` or an `end_factor` outside `[0, 1]`.
     #[track_caller]
-    pub fn new(optimizer: &mut dyn Optimizer, start_factor: f64, end_factor: f64, total_iters: usize) -> Self {
+    pub fn new(
+        optimizer: &mut dyn Optimizer,
+        start_factor: f64,
+        end_factor: f64,
+        total_iters: usize,
+    ) -> Self {
         assert!(start_factor > 0.0 && start_factor <= 1.0, "LinearLR: start_factor must lie in (0, 1]");
         assert!((0.0..=1.0).contains(&end_factor), "LinearLR: end_factor must lie in [0, 1]");
         Scheduled::start(optimizer, LinearRule { start_factor, end_factor, total_iters: total_iters as i64 })
@@ -232,7 +238,8 @@ impl Rule for LinearRule {
         ]
     }
     fn load(&mut self, map: &Map) -> Result<(), String> {
-        let loaded = (load_float(map, "start_factor")?, load_float(map, "end_factor")?, load_int(map, "total_iters")?);
+        let loaded =
+            (load_float(map, "start_factor")?, load_float(map, "end_factor")?, load_int(map, "total_iters")?);
         (self.start_factor, self.end_factor, self.total_iters) = loaded;
         Ok(())
     }
@@ -260,7 +267,11 @@ impl LambdaLR {
     #[track_caller]
     pub fn per_group(optimizer: &mut dyn Optimizer, lambdas: Vec<Box<dyn Fn(i64) -> f64 + Send>>) -> Self {
         let groups = optimizer.num_groups();
-        assert!(lambdas.len() == groups, "LambdaLR: {} functions for {groups} parameter groups", lambdas.len());
+        assert!(
+            lambdas.len() == groups,
+            "LambdaLR: {} functions for {groups} parameter groups",
+            lambdas.len()
+        );
         Scheduled::start(optimizer, LambdaRule { lambdas })
     }
 }

@@ -131,7 +131,8 @@ impl<R: Rule> LrScheduler for Scheduled<R> {
     }
 
     fn state_dict(&self) -> State {
-        let mut map: OrderedMap<Key, State> = self.rule.save().into_iter().map(|(k, v)| (Key::from(k), v)).collect();
+        let mut map: OrderedMap<Key, State> =
+            self.rule.save().into_iter().map(|(k, v)| (Key::from(k), v)).collect();
         map.insert("base_lrs", floats(&self.base_lrs));
         map.insert("last_epoch", State::Int(self.last_epoch));
         map.insert("_step_count", State::Int(self.last_epoch + 1));
@@ -146,7 +147,11 @@ impl<R: Rule> LrScheduler for Scheduled<R> {
         let last_lr = load_floats(map, "_last_lr").map_err(fail)?;
         let last_epoch = load_int(map, "last_epoch").map_err(fail)?;
         if base_lrs.len() != self.base_lrs.len() {
-            return Err(fail(format!("it is for {} parameter groups, not {}", base_lrs.len(), self.base_lrs.len())));
+            return Err(fail(format!(
+                "it is for {} parameter groups, not {}",
+                base_lrs.len(),
+                self.base_lrs.len()
+            )));
         }
         self.rule.load(map).map_err(fail)?;
         (self.base_lrs, self.last_lr, self.last_epoch) = (base_lrs, last_lr, last_epoch);
@@ -171,7 +176,9 @@ pub(crate) fn floats(values: &[f64]) -> State {
 
 pub(crate) fn load_floats(map: &OrderedMap<Key, State>, name: &str) -> Result<Vec<f64>, String> {
     let list = map.get(name).and_then(State::as_list).ok_or_else(|| format!("it has no list `{name}`"))?;
-    list.iter().map(|s| s.as_f64().ok_or_else(|| format!("`{name}` holds something else than numbers"))).collect()
+    list.iter()
+        .map(|s| s.as_f64().ok_or_else(|| format!("`{name}` holds something else than numbers")))
+        .collect()
 }
 
 pub(crate) fn load_int(map: &OrderedMap<Key, State>, name: &str) -> Result<i64, String> {

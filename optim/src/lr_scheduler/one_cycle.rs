@@ -94,9 +94,11 @@ impl OneCycleLR {
                 }
             }
             let extra = optimizer.extra(g);
-            for (name, value) in
-                [("initial_lr", initial), ("max_lr", options.max_lr), ("min_lr", initial / options.final_div_factor)]
-            {
+            for (name, value) in [
+                ("initial_lr", initial),
+                ("max_lr", options.max_lr),
+                ("min_lr", initial / options.final_div_factor),
+            ] {
                 extra.insert(name, State::Float(value));
             }
             if options.cycle_momentum {

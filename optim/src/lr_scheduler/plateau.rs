@@ -157,7 +157,14 @@ impl ReduceLROnPlateau {
         let (bad_epochs, cooldown) = (bad_epochs.map_err(fail)?, cooldown.map_err(fail)?);
         let last_epoch = last_epoch.map_err(fail)?;
         let last_lr = load_floats(map, "_last_lr").map_err(fail)?;
-        *self = ReduceLROnPlateau { options: self.options.clone(), best, bad_epochs, cooldown, last_epoch, last_lr };
+        *self = ReduceLROnPlateau {
+            options: self.options.clone(),
+            best,
+            bad_epochs,
+            cooldown,
+            last_epoch,
+            last_lr,
+        };
         Ok(())
     }
 }
