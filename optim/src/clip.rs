@@ -13,10 +13,10 @@ pub fn clip_grad_norm_(params: &[Parameter], max_norm: f64, norm_type: f64) -> f
         if grads.is_empty() {
             return 0.0;
         }
-        let norms: Vec<Tensor> = grads.iter().map(|g| g.vector_norm(norm_type)).collect();
-        let total = Tensor::stack(&norms, 0).vector_norm(norm_type);
+        let norms: Vec<Tensor> = grads.iter().map(|g| g.norm_dim(norm_type, [], false)).collect();
+        let total = Tensor::stack(&norms, 0).norm_dim(norm_type, [], false);
         // PyTorch always multiplies, by at most 1, so that no host read is needed; so do the bits here.
-        let scale = (max_norm / (&total + 1e-6)).clamp(None, 1.0);
+        let scale = Tensor::clamp(&(max_norm / (&total + 1e-6)), None, 1.0);
         drop(grads);
         scale_grads(params, &scale);
         total.item()
