@@ -31,6 +31,12 @@ pub enum Error {
         /// The device asked.
         device: Device,
     },
+    /// An integer divided by zero.
+    #[error("ZeroDivisionError: {op} of integers by zero")]
+    ZeroDivision {
+        /// The kernel.
+        op: &'static str,
+    },
     /// A device that is not there or not compiled in.
     #[error("device {device} is not available: {why}")]
     DeviceUnavailable {

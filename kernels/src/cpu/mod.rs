@@ -11,6 +11,9 @@ mod copy;
 mod elementwise;
 mod gemm;
 mod index;
+mod lane;
+mod map;
+mod math;
 mod norm;
 mod optimizer;
 mod pool;
@@ -19,6 +22,8 @@ mod reduce;
 mod scan;
 mod softmax;
 mod sort;
+#[cfg(test)]
+mod test_support;
 
 use crate::{backend::*, random, random::Generator, *};
 

@@ -45,6 +45,26 @@ impl<const N: usize> Walk<N> {
         std::array::from_fn(|k| *self.strides[k].last().unwrap())
     }
 
+    /// Storage position of each operand's first element.
+    pub fn offsets(&self) -> [usize; N] {
+        self.offsets
+    }
+
+    /// True if an operand's elements follow each other in memory for the whole walk.
+    pub fn is_flat(&self, k: usize) -> bool {
+        let mut step = 1;
+        self.shape.iter().zip(&self.strides[k]).rev().all(|(&n, &s)| {
+            let fits = s == step || n == 1;
+            step *= n as isize;
+            fits
+        })
+    }
+
+    /// True if an operand is one element, repeated.
+    pub fn is_constant(&self, k: usize) -> bool {
+        self.strides[k].iter().all(|&s| s == 0)
+    }
+
     /// Length of a whole run.
     pub fn inner_len(&self) -> usize {
         *self.shape.last().unwrap()

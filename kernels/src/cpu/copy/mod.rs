@@ -1,0 +1,76 @@
+//! Fill, cast, copy.
+
+mod cast;
+mod same;
+
+#[cfg(test)]
+mod tests;
+
+use super::elementwise::scalar_bytes;
+use super::lane::Lane;
+use super::map::map;
+use super::par::{self, SharedMut};
+use super::walk::Walk;
+use crate::*;
+
+pub fn fill(out: ViewMut, value: Scalar) -> Result {
+    let (dtype, lane) = (out.dtype, Lane::raw(out.dtype.size()));
+    let bytes = scalar_bytes(dtype, value);
+    map::<0, 1>(out, lane, [], [], |_| bytes, 0.15, &|[], out, n| {
+        // SAFETY: `map` gives kernels `n` elements of the dtype's size.
+        unsafe { (lane.load)(bytes.as_ptr(), 0, out, n) }
+    });
+    Ok(())
+}
+
+pub fn arange(mut out: ViewMut, start: Scalar, step: Scalar) -> Result {
+    let whole = !matches!((start, step), (Scalar::Float(_), _) | (_, Scalar::Float(_)));
+    let walk = Walk::new([out.layout]);
+    let [stride] = walk.inner_strides();
+    if out.dtype.is_float() || !whole {
+        let (start, step) = (start.to_f64(), step.to_f64());
+        dispatch_dtype!(out.dtype, T => each_index(&walk, stride, out.data::<T>(), |i| T::from_f64(start + i as f64 * step)));
+    } else {
+        let (start, step) = (start.to_i64(), step.to_i64());
+        let value = |i: usize| start.wrapping_add((i as i64).wrapping_mul(step));
+        match out.dtype {
+            DType::Bool => each_index(&walk, stride, out.data::<u8>(), |i| (value(i) != 0) as u8),
+            d => {
+                dispatch_dtype!(d, T => each_index(&walk, stride, out.data::<T>(), |i| T::from_i64(value(i))))
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes `f(i)` at the walk's `i`-th element.
+fn each_index<T: Element>(walk: &Walk<1>, stride: isize, out: &mut [T], f: impl Fn(usize) -> T + Sync) {
+    let out = SharedMut::new(out);
+    par::for_each_range(walk.numel(), 1, 1.0, |range| {
+        let mut i = range.start;
+        walk.runs(range, |[at], n| {
+            for j in 0..n {
+                let position = (at as isize + j as isize * stride) as usize;
+                assert!(position < out.len(), "{position} of {}", out.len());
+                // SAFETY: in bounds, and each position is in one range only.
+                unsafe { *out.at(position) = f(i) };
+                i += 1;
+            }
+        });
+    });
+}
+
+pub fn copy(x: View, out: ViewMut) -> Result {
+    if x.dtype == out.dtype {
+        same::copy(x, out);
+        return Ok(());
+    }
+    let kernel = cast::kernel(x.dtype, out.dtype);
+    let lanes = [Lane::raw(x.dtype.size())];
+    let out_lane = Lane::raw(out.dtype.size());
+    map::<1, 2>(out, out_lane, [x.into()], lanes, |_| [0; 8], 0.5, &|[x], out, n| {
+        // SAFETY: `map` gives kernels `n` elements of each operand's size.
+        unsafe { kernel(x, out, n) }
+    });
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! The loops of contiguous kernels.
+
+use crate::cpu::math::{Math, V};
+use crate::cpu::simd::{Simd, SimdBase};
+
+/// Lanes of the widest vector (512 bits of f32).
+const WIDEST: usize = 16;
+
+/// `out[i] = f(x[i])` by vectors; the rest at the end goes through the same code, padded.
+///
+/// # Safety
+/// `n` elements can be read at `x` and written at `out`; the two are apart or equal.
+#[inline(always)]
+pub(crate) unsafe fn map1<S: Simd, T: Math>(
+    s: S,
+    x: *const T,
+    out: *mut T,
+    n: usize,
+    f: impl Fn(V<S, T>) -> V<S, T>,
+) {
+    let w = V::<S, T>::LEN;
+    let mut i = 0;
+    while i + w <= n {
+        // SAFETY: whole vectors inside the `n` elements.
+        unsafe { store::<S, T>(f(load::<S, T>(s, x.add(i))), out.add(i)) };
+        i += w;
+    }
+    if i < n {
+        let mut pad = [T::ONE; WIDEST];
+        // SAFETY: `n - i < w ≤ WIDEST` elements.
+        unsafe {
+            pad.as_mut_ptr().copy_from_nonoverlapping(x.add(i), n - i);
+            store::<S, T>(f(load::<S, T>(s, pad.as_ptr())), pad.as_mut_ptr());
+            out.add(i).copy_from_nonoverlapping(pad.as_ptr(), n - i);
+        }
+    }
+}
+
+/// `out[i] = f(a[i], b[i])`, as [`map1`].
+///
+/// # Safety
+/// `n` elements can be read at `a` and `b` and written at `out`; inputs are apart from it or equal to it.
+#[inline(always)]
+pub(crate) unsafe fn map2<S: Simd, T: Math>(
+    s: S,
+    a: *const T,
+    b: *const T,
+    out: *mut T,
+    n: usize,
+    f: impl Fn(V<S, T>, V<S, T>) -> V<S, T>,
+) {
+    let w = V::<S, T>::LEN;
+    let mut i = 0;
+    while i + w <= n {
+        // SAFETY: whole vectors inside the `n` elements.
+        unsafe { store::<S, T>(f(load::<S, T>(s, a.add(i)), load::<S, T>(s, b.add(i))), out.add(i)) };
+        i += w;
+    }
+    if i < n {
+        let (mut pad_a, mut pad_b) = ([T::ONE; WIDEST], [T::ONE; WIDEST]);
+        // SAFETY: `n - i < w ≤ WIDEST` elements.
+        unsafe {
+            pad_a.as_mut_ptr().copy_from_nonoverlapping(a.add(i), n - i);
+            pad_b.as_mut_ptr().copy_from_nonoverlapping(b.add(i), n - i);
+            store::<S, T>(
+                f(load::<S, T>(s, pad_a.as_ptr()), load::<S, T>(s, pad_b.as_ptr())),
+                pad_a.as_mut_ptr(),
+            );
+            out.add(i).copy_from_nonoverlapping(pad_a.as_ptr(), n - i);
+        }
+    }
+}
+
+/// # Safety
+/// A vector can be read at `p`.
+#[inline(always)]
+unsafe fn load<S: Simd, T: Math>(s: S, p: *const T) -> V<S, T> {
+    // SAFETY: as promised by the caller.
+    V::<S, T>::from_slice(s, unsafe { std::slice::from_raw_parts(p, V::<S, T>::LEN) })
+}
+
+/// # Safety
+/// A vector can be written at `p`.
+#[inline(always)]
+unsafe fn store<S: Simd, T: Math>(v: V<S, T>, p: *mut T) {
+    // SAFETY: as promised by the caller.
+    v.store_slice(unsafe { std::slice::from_raw_parts_mut(p, V::<S, T>::LEN) });
+}
