@@ -176,7 +176,7 @@ mod tests {
     fn classes_waste_at_most_a_quarter() {
         for len in (0..5000).chain([1 << 20, (1 << 20) + 1, 123_456_789]) {
             let c = size_class(len);
-            assert!(c >= len && c % ALIGN == 0, "{len} {c}");
+            assert!(c >= len && c.is_multiple_of(ALIGN), "{len} {c}");
             assert!(len < 512 || c - len <= len / 3, "{len} {c}");
         }
     }

@@ -99,13 +99,13 @@ fn lines<T: Sort>(x: View, axis: usize, flip: bool, mut values: ViewMut, mut ind
     // A few nanoseconds per element and level of comparison.
     let cost = n as f64 * (4.0 + 2.0 * (k as f64 + 1.0).log2());
     for_each_range(walk.numel(), 1, cost, |range| {
-        let mut packed = Vec::with_capacity(n);
+        let mut found = Vec::new();
         walk.runs(range, |at, len| {
             for line in 0..len as isize {
                 let [px, pv, pi] = std::array::from_fn(|j| at[j] as isize + line * steps[j]);
-                packed.clear();
-                packed.extend((0..n).map(|i| x[(px + i as isize * sx) as usize].pack(flip, i)));
-                for (rank, &p) in first_sorted(&mut packed, k).iter().enumerate() {
+                let keys = (0..n).map(|i| x[(px + i as isize * sx) as usize].pack(flip, i));
+                first_sorted(keys, k, &mut found);
+                for (rank, &p) in found.iter().enumerate() {
                     let (from, rank) = (T::unpack(p), rank as isize);
                     let v = x[(px + from as isize * sx) as usize];
                     // SAFETY: positions of the outputs' layouts, and no two lines share one.
@@ -119,16 +119,30 @@ fn lines<T: Sort>(x: View, axis: usize, flip: bool, mut values: ViewMut, mut ind
     });
 }
 
-/// The `k` smallest, sorted.
-fn first_sorted<K: Ord + Copy + Send>(packed: &mut [K], k: usize) -> &[K] {
-    if k < packed.len() {
-        packed.select_nth_unstable(k);
-    }
-    let head = &mut packed[..k];
-    if k >= PARALLEL {
-        head.par_sort_unstable()
+/// The `k` smallest, sorted; `found` is scratch memory.
+fn first_sorted<K: Ord + Copy + Send>(all: impl ExactSizeIterator<Item = K>, k: usize, found: &mut Vec<K>) {
+    found.clear();
+    if 4 * k >= all.len() {
+        found.extend(all);
     } else {
-        head.sort_unstable()
+        // Candidates are kept until there are twice as many as wanted; after the first such round
+        // most elements are refused at once.
+        let most = (2 * k).max(64);
+        let mut limit = None;
+        for key in all {
+            if limit.is_none_or(|l| key < l) {
+                found.push(key);
+                if found.len() == most {
+                    found.select_nth_unstable(k - 1);
+                    found.truncate(k);
+                    limit = Some(found[k - 1]);
+                }
+            }
+        }
     }
-    head
+    if k < found.len() {
+        found.select_nth_unstable(k);
+        found.truncate(k);
+    }
+    if k >= PARALLEL { found.par_sort_unstable() } else { found.sort_unstable() }
 }

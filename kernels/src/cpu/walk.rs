@@ -98,9 +98,7 @@ impl<const N: usize> Walk<N> {
                 return;
             }
             // To the start of the next run.
-            for k in 0..N {
-                at[k] -= index[n - 1] as isize * self.strides[k][n - 1];
-            }
+            (0..N).for_each(|k| at[k] -= index[n - 1] as isize * self.strides[k][n - 1]);
             index[n - 1] = 0;
             let mut d = n - 1;
             while d > 0 {

@@ -187,8 +187,8 @@ impl Generator {
         let mut a: Vec<i64> = (0..n as i64).collect();
         if n < PERM_U32 {
             for i in 0..n.saturating_sub(1) {
-                let z = self.u32() as usize % (n - i);
-                a.swap(i, i + z);
+                let z = self.u32() % (n - i) as u32;
+                a.swap(i, i + z as usize);
             }
         } else {
             self.inside_out(&mut a);
@@ -244,7 +244,8 @@ impl Generator {
         if seeded != 1 {
             return bad(format!("seeded is {seeded}"));
         }
-        if !fresh && !((1..=N as u64).contains(&next) && left as i64 + next as i64 == N as i64 + 1) {
+        let drawing = (1..=N as u64).contains(&next) && left as i64 + next as i64 == N as i64 + 1;
+        if !fresh && !drawing {
             return bad(format!("{left} words left and {next} used of {N}"));
         }
         let mut mt = Box::new([0; N]);

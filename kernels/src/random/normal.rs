@@ -9,33 +9,49 @@ use std::f64::consts::PI;
 
 const HALF: usize = 8;
 const BLOCK: usize = 2 * HALF;
+/// Pairs that are transformed together.
+const PAIRS: usize = 256;
 
 /// f32: a uniform for each element; where the length is no multiple of 16, the last 16 elements
 /// are drawn anew at the end.
 pub(super) fn blocks_f32(g: &mut Generator, mean: f32, std: f32, out: &mut [f32]) {
-    const CHUNK: usize = 32 * BLOCK;
     let (n, rest) = (out.len(), out.len() % BLOCK);
-    for out in out[..n - rest].chunks_mut(CHUNK) {
-        super::uniform::each_u32(g, out, unit_f32);
-        simd!(s => {
-            let _ = s;
-            transform_f32(out, mean, std)
-        });
-    }
+    whole_blocks(g, mean, std, &mut out[..n - rest], |v| v);
     if rest > 0 {
         // Drawn, though nothing sees them.
         g.fill_u32(&mut [0; BLOCK][..rest]);
-        blocks_f32(g, mean, std, &mut out[n - BLOCK..]);
+        whole_blocks(g, mean, std, &mut out[n - BLOCK..], |v| v);
     }
 }
 
-/// f16 and bf16: block after block in f32; the last 16 elements are drawn anew at the end.
+/// f16 and bf16: as `blocks_f32`, but nothing is drawn for an incomplete block.
 pub(super) fn blocks_16<T>(g: &mut Generator, mean: f32, std: f32, out: &mut [T], to: impl Fn(f32) -> T) {
     let (n, rest) = (out.len(), out.len() % BLOCK);
-    let mut buf = [0.0; BLOCK];
-    for start in (0..n - rest).step_by(BLOCK).chain((rest > 0).then(|| n - BLOCK)) {
-        blocks_f32(g, mean, std, &mut buf);
-        out[start..start + BLOCK].iter_mut().zip(buf).for_each(|(o, v)| *o = to(v));
+    whole_blocks(g, mean, std, &mut out[..n - rest], &to);
+    if rest > 0 {
+        whole_blocks(g, mean, std, &mut out[n - BLOCK..], &to);
+    }
+}
+
+fn whole_blocks<T>(g: &mut Generator, mean: f32, std: f32, out: &mut [T], to: impl Fn(f32) -> T) {
+    let mut words = [0; PAIRS * 2];
+    let (mut cos, mut sin) = ([0.0; PAIRS], [0.0; PAIRS]);
+    for out in out.chunks_mut(PAIRS * 2) {
+        g.fill_u32(&mut words[..out.len()]);
+        // First and second halves of all blocks together, so that vectors are full.
+        for (block, (u1, u2)) in
+            words.as_chunks::<BLOCK>().0.iter().zip(cos.chunks_mut(HALF).zip(sin.chunks_mut(HALF)))
+        {
+            (0..HALF).for_each(|j| (u1[j], u2[j]) = (unit_f32(block[j]), unit_f32(block[j + HALF])));
+        }
+        simd!(s => {
+            let _ = s;
+            box_muller(&mut cos, &mut sin, mean, std)
+        });
+        let halves = cos.chunks(HALF).zip(sin.chunks(HALF));
+        for (block, (cos, sin)) in out.chunks_mut(BLOCK).zip(halves) {
+            block.iter_mut().zip(cos.iter().chain(sin)).for_each(|(o, &v)| *o = to(v));
+        }
     }
 }
 
@@ -57,18 +73,14 @@ pub(super) fn blocks_f64(g: &mut Generator, mean: f64, std: f64, out: &mut [f64]
     }
 }
 
+/// Pairs of uniforms to pairs of normals.
 #[inline(always)]
-fn transform_f32(out: &mut [f32], mean: f32, std: f32) {
-    for block in out.as_chunks_mut::<BLOCK>().0 {
-        let (mut cos, mut sin) = ([0.0f32; HALF], [0.0f32; HALF]);
-        for j in 0..HALF {
-            let r = (-2.0 * ln(1.0 - block[j])).sqrt();
-            let (s, c) = sin_cos(std::f32::consts::TAU * block[j + HALF]);
-            cos[j] = (r * c).mul_add(std, mean);
-            sin[j] = (r * s).mul_add(std, mean);
-        }
-        block[..HALF].copy_from_slice(&cos);
-        block[HALF..].copy_from_slice(&sin);
+fn box_muller(a: &mut [f32; PAIRS], b: &mut [f32; PAIRS], mean: f32, std: f32) {
+    for (a, b) in a.iter_mut().zip(b) {
+        let r = (-2.0 * ln(1.0 - *a)).sqrt();
+        let (sin, cos) = sin_cos(std::f32::consts::TAU * *b);
+        *a = (r * cos).mul_add(std, mean);
+        *b = (r * sin).mul_add(std, mean);
     }
 }
 
@@ -79,7 +91,7 @@ fn ln(x: f32) -> f32 {
     let bits = x.to_bits();
     let m = f32::from_bits(bits & 0x807F_FFFF | 0x3F00_0000);
     let small = m < 0.707106781186547524;
-    let e = ((bits >> 23) as i32 - 126) as f32 - if small { 1.0 } else { 0.0 };
+    let e = ((bits >> 23) as i32).wrapping_sub(126) as f32 - if small { 1.0 } else { 0.0 };
     let m = (m - 1.0) + if small { m } else { 0.0 };
     let z = m * m;
     let mut y = 7.0376836292e-2f32;
@@ -106,7 +118,8 @@ fn ln(x: f32) -> f32 {
 fn sin_cos(x: f32) -> (f32, f32) {
     // SAFETY: x is an angle of at most 2π, so the product is in range.
     let j = unsafe { (x * 1.27323954473516).to_int_unchecked::<i32>() };
-    let j = (j + 1) & !1;
+    // Wrapping, or the overflow checks of debug builds keep the loop scalar.
+    let j = j.wrapping_add(1) & !1;
     let y = j as f32;
     let x = y.mul_add(-0.78515625, x);
     let x = y.mul_add(-2.4187564849853515625e-4, x);
@@ -120,6 +133,6 @@ fn sin_cos(x: f32) -> (f32, f32) {
     let s = s.mul_add(x, x);
     let (sin, cos) = if j & 2 == 0 { (s, c) } else { (c, s) };
     let sin_sign = ((j & 4) as u32) << 29;
-    let cos_sign = ((!(j - 2) & 4) as u32) << 29;
+    let cos_sign = ((!j.wrapping_sub(2) & 4) as u32) << 29;
     (f32::from_bits(sin.to_bits() ^ sin_sign), f32::from_bits(cos.to_bits() ^ cos_sign))
 }

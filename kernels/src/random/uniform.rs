@@ -1,30 +1,45 @@
 //! Uniform numbers, integers and coin flips into a slice, in the order they are drawn.
 
 use super::generator::{Generator, unit_f32, unit_f64};
+use super::normal;
 use crate::{Element, bf16, f16, simd};
 
 /// Draws per step: a page of words, which stays in the first-level cache.
 const CHUNK: usize = 512;
 
-/// Maps one 32-bit draw to each element.
-pub(super) fn each_u32<T>(g: &mut Generator, out: &mut [T], f: impl Fn(u32) -> T) {
+/// Maps a chunk of 32-bit draws to as many elements.
+fn chunks_u32<T>(g: &mut Generator, out: &mut [T], mut f: impl FnMut(&[u32], &mut [T])) {
     let mut words = [0; CHUNK];
     for out in out.chunks_mut(CHUNK) {
         let words = &mut words[..out.len()];
         g.fill_u32(words);
-        out.iter_mut().zip(&*words).for_each(|(o, &w)| *o = f(w));
+        f(words, out);
     }
+}
+
+/// Maps a chunk of 64-bit draws, as pairs of 32 bits, to as many elements.
+fn chunks_u64<T>(g: &mut Generator, out: &mut [T], mut f: impl FnMut(&[[u32; 2]], &mut [T])) {
+    let mut words = [[0; 2]; CHUNK];
+    for out in out.chunks_mut(CHUNK) {
+        let words = &mut words[..out.len()];
+        g.fill_u32(words.as_flattened_mut());
+        f(words, out);
+    }
+}
+
+#[inline(always)]
+fn join([high, low]: [u32; 2]) -> u64 {
+    (high as u64) << 32 | low as u64
+}
+
+#[inline(always)]
+fn map<D: Copy, T>(draws: &[D], out: &mut [T], f: impl Fn(D) -> T) {
+    out.iter_mut().zip(draws).for_each(|(o, &d)| *o = f(d));
 }
 
 /// Maps one 64-bit draw to each element.
 pub(super) fn each_u64<T>(g: &mut Generator, out: &mut [T], f: impl Fn(u64) -> T) {
-    let mut words = [0; 2 * CHUNK];
-    for out in out.chunks_mut(CHUNK) {
-        let words = &mut words[..2 * out.len()];
-        g.fill_u32(words);
-        let pairs = words.as_chunks::<2>().0;
-        out.iter_mut().zip(pairs).for_each(|(o, &[high, low])| *o = f((high as u64) << 32 | low as u64));
-    }
+    chunks_u64(g, out, |draws, out| map(draws, out, |d| f(join(d))));
 }
 
 /// Elements that uniforms and normals can be drawn for.
@@ -37,71 +52,39 @@ pub(super) trait Real: Element {
     fn narrow(v: f64) -> Self;
 }
 
-impl Real for f32 {
-    fn uniform(g: &mut Generator, lo: f64, hi: f64, out: &mut [f32]) {
-        let (lo, hi) = (lo as f32, hi as f32);
-        let mut words = [0; CHUNK];
-        for out in out.chunks_mut(CHUNK) {
-            let words = &mut words[..out.len()];
-            g.fill_u32(words);
-            simd!(s => {
-                let _ = s;
-                scale_f32(words, lo, hi, out)
-            });
-        }
-    }
-    fn normal_blocks(g: &mut Generator, mean: f64, std: f64, out: &mut [f32]) {
-        super::normal::blocks_f32(g, mean as f32, std as f32, out);
-    }
-    fn narrow(v: f64) -> f32 {
-        v as f32
-    }
-}
-
-#[inline(always)]
-fn scale_f32(words: &[u32], lo: f32, hi: f32, out: &mut [f32]) {
-    for (o, &w) in out.iter_mut().zip(words) {
-        let v = unit_f32(w).mul_add(hi - lo, lo);
-        *o = if v == hi { lo } else { v };
-    }
-}
-
-impl Real for f64 {
-    fn uniform(g: &mut Generator, lo: f64, hi: f64, out: &mut [f64]) {
-        each_u64(g, out, |w| {
-            let v = unit_f64(w).mul_add(hi - lo, lo);
-            if v == hi { lo } else { v }
-        });
-    }
-    fn normal_blocks(g: &mut Generator, mean: f64, std: f64, out: &mut [f64]) {
-        super::normal::blocks_f64(g, mean, std, out);
-    }
-    fn narrow(v: f64) -> f64 {
-        v
-    }
-}
-
-macro_rules! real_16 {
-    ($($t:ident),*) => { $(
+macro_rules! real {
+    ($($t:ident in $compute:ident, $chunks:ident: $unit:expr, $narrow:expr, $blocks:expr;)*) => { $(
         impl Real for $t {
             fn uniform(g: &mut Generator, lo: f64, hi: f64, out: &mut [$t]) {
-                let (lo, hi) = (lo as f32, hi as f32);
-                let (low, top) = ($t::from_f32(lo), $t::from_f32(hi));
-                each_u32(g, out, |w| {
-                    let v = $t::from_f32(unit_f32(w).mul_add(hi - lo, lo));
-                    if v == top { low } else { v }
-                });
+                let (lo, hi) = (lo as $compute, hi as $compute);
+                let (low, top): ($t, $t) = ($narrow(lo), $narrow(hi));
+                $chunks(g, out, |draws, out| simd!(s => {
+                    let _ = s;
+                    map(draws, out, #[inline(always)] |d| {
+                        let v: $t = $narrow($unit(d).mul_add(hi - lo, lo));
+                        if v == top { low } else { v }
+                    })
+                }));
             }
             fn normal_blocks(g: &mut Generator, mean: f64, std: f64, out: &mut [$t]) {
-                super::normal::blocks_16(g, mean as f32, std as f32, out, $t::from_f32);
+                $blocks(g, mean as $compute, std as $compute, out);
             }
             fn narrow(v: f64) -> $t {
-                $t::from_f32(v as f32)
+                $narrow(v as $compute)
             }
         }
     )* };
 }
-real_16!(f16, bf16);
+real! {
+    f16 in f32, chunks_u32: unit_f32, f16::from_f32, |g, mean, std, out| {
+        normal::blocks_16(g, mean, std, out, f16::from_f32)
+    };
+    bf16 in f32, chunks_u32: unit_f32, bf16::from_f32, |g, mean, std, out| {
+        normal::blocks_16(g, mean, std, out, bf16::from_f32)
+    };
+    f32 in f32, chunks_u32: unit_f32, |v| v, normal::blocks_f32;
+    f64 in f64, chunks_u64: |d| unit_f64(join(d)), |v| v, normal::blocks_f64;
+}
 
 /// Integers in `[lo, hi)`: 64-bit draws where the range takes 28 bits or more, 32-bit ones otherwise.
 pub(super) fn int<T: Element>(g: &mut Generator, lo: i64, hi: i64, out: &mut [T], to: impl Fn(i64) -> T) {
@@ -110,7 +93,7 @@ pub(super) fn int<T: Element>(g: &mut Generator, lo: i64, hi: i64, out: &mut [T]
         each_u64(g, out, |w| to(lo.wrapping_add((w % range) as i64)));
     } else {
         let range = range as u32;
-        each_u32(g, out, |w| to(lo.wrapping_add((w % range) as i64)));
+        chunks_u32(g, out, |draws, out| map(draws, out, |w| to(lo.wrapping_add((w % range) as i64))));
     }
 }
 

@@ -40,7 +40,7 @@ fn sum(dtype: DType, a: f64, b: f64) -> f64 {
 
 fn truth(x: &mut Operand) {
     if x.dtype == DType::Bool {
-        for i in indices(&x.layout.shape().to_vec()) {
+        for i in indices(x.layout.shape()) {
             x.set(&i, (x.get(&i) as u8 % 2) as f64);
         }
     }

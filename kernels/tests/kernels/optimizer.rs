@@ -95,6 +95,10 @@ fn cases() -> Vec<Value> {
 
 #[test]
 fn trajectories_are_pytorchs() {
+    crate::at_every_level(trajectories);
+}
+
+fn trajectories() {
     for case in cases() {
         let dtype = if case["dtype"] == "float32" { DType::F32 } else { DType::F64 };
         let n = case["n"].as_u64().unwrap() as usize;

@@ -31,7 +31,7 @@ impl Case {
             let mut n = span / params.stride[d] + 1;
             // Ceil mode: one more where that window starts inside.
             if !pooled_by_two
-                && span % params.stride[d] != 0
+                && !span.is_multiple_of(params.stride[d])
                 && n * params.stride[d] < size[d] + params.padding[d]
             {
                 n += rng.below(2);

@@ -43,10 +43,11 @@ fn find<T: Element>(x: View) -> (Storage, usize) {
             hits(data, &walk, piece, |mut flat| {
                 // No row where there are no dimensions.
                 let Some(row) = rows.next() else { return };
-                for (v, &size) in row.iter_mut().zip(shape).rev() {
-                    *v = (flat % size) as i64;
-                    flat /= size;
+                for d in (1..ndim).rev() {
+                    row[d] = (flat % shape[d]) as i64;
+                    flat /= shape[d];
                 }
+                row[0] = flat as i64;
             });
         }
     });

@@ -129,26 +129,28 @@ impl Scatter<'_> {
             })
         };
         let entry_by_entry = |range: Range<usize>| {
-            for i in 0..n as isize {
-                walk.runs(range.clone(), |[o, p, s], len| {
-                    let (o, p, s) = (o as isize, p as isize + i * next_i, s as isize + i * next_s);
+            walk.runs(range, |[o, p, s], len| {
+                let (o, len) = (o as isize, len as isize);
+                for i in 0..n as isize {
+                    let (p, s) = (p as isize + i * next_i, s as isize + i * next_s);
                     if si == 0 && (so, ss) == (1, 1) {
                         let o = (o + index[p as usize] as isize * step) as usize;
                         // SAFETY: as for `put_at`.
-                        let out = unsafe { out.range(o..o + len) };
-                        out.iter_mut().zip(&src[s as usize..][..len]).for_each(|(o, &v)| *o = put(*o, v));
-                        return;
+                        let out = unsafe { out.range(o..o + len as usize) };
+                        let src = &src[s as usize..][..len as usize];
+                        out.iter_mut().zip(src).for_each(|(o, &v)| *o = put(*o, v));
+                        continue;
                     }
-                    for j in 0..len as isize {
+                    for j in 0..len {
                         let k = index[(p + j * si) as usize] as isize;
                         put_at(o + j * so + k * step, src[(s + j * ss) as usize]);
                     }
-                })
-            }
+                }
+            })
         };
         let along = walk.inner_len() == 1 || next_s.unsigned_abs() < ss.unsigned_abs();
-        // A few pieces per thread, but no more: every piece reads the whole index.
-        let most = (4 * par::num_threads()) as f64;
+        // A piece per thread and no more, as every piece reads the index.
+        let most = par::num_threads() as f64;
         let cost = (n as f64).min(par::GRAIN as f64 * most / walk.numel() as f64).max(1e-3);
         par::for_each_range(walk.numel(), 16, cost, |range| {
             if along { whole_lines(range) } else { entry_by_entry(range) }

@@ -150,31 +150,49 @@ impl Operands<'_> {
     /// [`are_plain`](Operands::are_plain) is.
     #[inline(always)]
     unsafe fn update<F: Real>(&self, rule: impl Rule<F>, plain: bool, at: [usize; 2 + STATES], len: usize) {
-        let mut done = 0;
-        while done < len {
+        let whole = if plain { len / LANES } else { 0 };
+        if whole > 0 {
+            // States that are not there are one block of scratch memory.
+            let mut scratch = [[F::default(); LANES]; STATES];
+            let mut blocks: [(*mut Block<F>, usize); 2 + STATES] =
+                std::array::from_fn(|k| match &self.all[k] {
+                    // SAFETY: in the memory, as promised by the caller.
+                    Some(o) => (unsafe { o.block(at[k]) }, 1),
+                    None => (&raw mut scratch[k - 2], 0),
+                });
+            for _ in 0..whole {
+                // SAFETY: `whole` blocks lie in each operand, as promised by the caller; an array is
+                // aligned as its elements are. The gradient is not written.
+                unsafe {
+                    let [(p, _), (g, _), (s0, _), (s1, _), (s2, _)] = blocks;
+                    let mut states = [*s0, *s1, *s2];
+                    let mut param = *p;
+                    rule.update(&mut param, *g, &mut states);
+                    *p = param;
+                    [*s0, *s1, *s2] = states;
+                    blocks.iter_mut().for_each(|(b, step)| *b = b.add(*step));
+                }
+            }
+        }
+        for done in (whole * LANES..len).step_by(LANES) {
             let n = (len - done).min(LANES);
-            let whole = plain && n == LANES;
             let at = |k: usize| (at[k] as isize + done as isize * self.steps[k]) as usize;
             let load = |k: usize| match &self.all[k] {
-                // SAFETY: as promised by the caller.
-                Some(o) if whole => unsafe { o.load_block(at(k)) },
                 // SAFETY: as promised by the caller.
                 Some(o) => unsafe { o.load(at(k), self.steps[k], n) },
                 None => [F::default(); LANES],
             };
-            let store = |k: usize, block: Block<F>| match &self.all[k] {
-                // SAFETY: as promised by the caller; the gradient is not stored.
-                Some(o) if whole => unsafe { o.store_block(at(k), block) },
-                // SAFETY: as above.
-                Some(o) => unsafe { o.store(at(k), self.steps[k], n, block) },
-                None => {}
+            let store = |k: usize, block: Block<F>| {
+                if let Some(o) = &self.all[k] {
+                    // SAFETY: as promised by the caller; the gradient is not stored.
+                    unsafe { o.store(at(k), self.steps[k], n, block) }
+                }
             };
             let (mut p, g) = (load(0), load(1));
             let mut states: [Block<F>; STATES] = [load(2), load(3), load(4)];
             rule.update(&mut p, g, &mut states);
             store(0, p);
             states.into_iter().enumerate().for_each(|(k, s)| store(2 + k, s));
-            done += n;
         }
     }
 }

@@ -78,25 +78,14 @@ impl<'a> Operand<'a> {
         self.dtype == F::DTYPE
     }
 
-    /// A whole block of neighbours.
+    /// Where a block of neighbours starts.
     ///
     /// # Safety
-    /// The memory holds `F`, the block lies in it, and no other thread writes it.
+    /// The memory holds `F` and reaches to there.
     #[inline(always)]
-    pub unsafe fn load_block<F: Real>(&self, at: usize) -> Block<F> {
-        // SAFETY: as promised; an array is aligned as its elements are.
-        unsafe { self.ptr.cast::<F>().add(at).cast::<Block<F>>().read() }
-    }
-
-    /// Writes a whole block of neighbours.
-    ///
-    /// # Safety
-    /// As for [`load_block`](Operand::load_block), no other thread reads it either, and the operand
-    /// is not read-only.
-    #[inline(always)]
-    pub unsafe fn store_block<F: Real>(&self, at: usize, block: Block<F>) {
+    pub unsafe fn block<F: Real>(&self, at: usize) -> *mut Block<F> {
         // SAFETY: as promised.
-        unsafe { self.ptr.cast::<F>().add(at).cast::<Block<F>>().write(block) }
+        unsafe { self.ptr.cast::<F>().add(at).cast() }
     }
 
     /// `n` elements, `step` apart, converted; the rest of the block is zero.
