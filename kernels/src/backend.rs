@@ -6,13 +6,13 @@
 
 use crate::{DType, Device, Result, Scalar, Src, Storage, View, ViewMut, random::Generator};
 
-/// One input, one output of the same dtype and shape. Transcendental ops take floats only.
+/// One input, one output of the same dtype and shape. Transcendental ops take floats only; integers wrap.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[allow(missing_docs, reason = "named after the function they compute")]
 pub enum UnaryOp {
     Neg,
     Abs,
-    /// -1, 0 or 1; NaN stays NaN.
+    /// -1, 0 or 1; 0 for NaN and for -0.
     Sign,
     Square,
     Sqrt,
@@ -35,7 +35,7 @@ pub enum UnaryOp {
     Tanh,
     Erf,
     Sigmoid,
-    /// `max(x, 0)`; NaN stays NaN.
+    /// `max(x, 0)`; NaN and -0 stay as they are.
     Relu,
     /// `x·Φ(x)` by erf.
     Gelu,
@@ -54,16 +54,18 @@ pub enum UnaryOp {
     /// Half to even.
     Round,
     Trunc,
-    /// Into `[lo, hi]`, in the output's dtype; NaN stays NaN.
+    /// Into `[lo, hi]`; `hi` where `lo > hi`. NaN stays NaN, and a NaN bound gives NaN everywhere.
+    /// Bounds saturate to an integer output's range.
     Clamp {
         lo: Option<Scalar>,
         hi: Option<Scalar>,
     },
-    /// `x` to a power; small integer and half powers by multiplication and roots as PyTorch does.
+    /// `x` to a power: 0, 1, 2, 3, ±½, -1 and -2 by multiplication, division and roots, as PyTorch does.
     Pow(Scalar),
 }
 
-/// Two inputs and one output of the same dtype and shape.
+/// Two inputs and one output of the same dtype and shape. Integers wrap; on bool, `Add` and `Maximum`
+/// are "or", `Mul` and `Minimum` "and".
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "named after the function they compute")]
 pub enum BinaryOp {
@@ -72,15 +74,15 @@ pub enum BinaryOp {
     Mul,
     /// Floats only (integers divide as floats above this crate).
     Div,
-    /// Quotient rounded down.
+    /// Quotient rounded down. Floats by zero give ±∞ or NaN, integers an error.
     FloorDiv,
-    /// Remainder with the divisor's sign, as in Python.
+    /// Remainder with the divisor's sign, as in Python. Floats by zero give NaN, integers an error.
     Rem,
-    /// `a` to the power `b`.
+    /// `a` to the power `b`; integers to negative powers give 1, -1 or 0.
     Pow,
-    /// The larger; NaN wins.
+    /// The larger; NaN wins, and the second of two equals.
     Maximum,
-    /// The smaller; NaN wins.
+    /// The smaller; NaN wins, and the second of two equals.
     Minimum,
     Atan2,
     /// `g` where `y > 0`, else 0; operands `(g, y)`.

@@ -97,3 +97,91 @@ unsafe fn choose<T: Element>(c: *const u8, a: *const u8, b: *const u8, out: *mut
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Cpu;
+    use crate::cpu::elementwise::cases;
+    use crate::cpu::test_support::{Operand, Rng};
+    use CompareOp::*;
+    use proptest::prelude::*;
+
+    fn value(rng: &mut Rng) -> Scalar {
+        if rng.chance(5) { Scalar::Float(f64::NAN) } else { Scalar::Int(rng.below(5) as i64 - 2) }
+    }
+    fn truth(rng: &mut Rng) -> Scalar {
+        Scalar::Int(rng.below(2) as i64)
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn relations_equal_scalar_code(seed: u64) {
+            for dtype in DType::ALL {
+                for op in [Eq, Ne, Lt, Le, Gt, Ge, And, Or, Xor] {
+                    let rng = &mut Rng(seed);
+                    let shape = rng.shape();
+                    let draw = if dtype == DType::Bool { truth } else { value };
+                    let a = Operand::random(rng, &shape, dtype, true, draw);
+                    let b = Operand::random(rng, &shape, dtype, true, draw);
+                    let mut out = Operand::random(rng, &shape, DType::Bool, false, truth);
+                    let scalar = rng.chance(25);
+                    let right = if scalar { Src::Scalar(Scalar::Int(1)) } else { b.view().into() };
+                    Cpu.compare(op, a.view().into(), right, out.view_mut()).unwrap();
+                    for ((x, y), got) in a.floats().into_iter().zip(b.floats()).zip(out.ints()) {
+                        let y = if scalar { 1.0 } else { y };
+                        let want = match op {
+                            Eq => x == y,
+                            Ne => x != y,
+                            Lt => x < y,
+                            Le => x <= y,
+                            Gt => x > y,
+                            Ge => x >= y,
+                            And => x != 0.0 && y != 0.0,
+                            Or => x != 0.0 || y != 0.0,
+                            Xor => (x != 0.0) != (y != 0.0),
+                        };
+                        assert_eq!(got, want as i64, "{op:?} of {dtype} {x}, {y}");
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn selection_equals_scalar_code(seed: u64) {
+            for dtype in DType::ALL {
+                let rng = &mut Rng(seed);
+                let shape = rng.shape();
+                let draw = if dtype == DType::Bool { truth } else { value };
+                let c = Operand::random(rng, &shape, DType::Bool, true, truth);
+                let a = Operand::random(rng, &shape, dtype, true, draw);
+                let mut out = Operand::random(rng, &shape, dtype, false, draw);
+                let b = out.clone();
+                let scalar = rng.chance(30);
+                let left = if scalar { Src::Scalar(Scalar::Int(1)) } else { a.view().into() };
+                Cpu.select(c.view(), left, Src::Out, out.view_mut()).unwrap();
+                let (mut xs, ys) = (a.bits(), b.bits());
+                if scalar {
+                    let mut one = out.clone();
+                    Cpu.fill(one.view_mut(), Scalar::Int(1)).unwrap();
+                    xs = one.bits();
+                }
+                let bits = out.bits();
+                for (i, &c) in c.ints().iter().enumerate() {
+                    assert_eq!(bits[i], if c != 0 { xs[i] } else { ys[i] }, "{dtype}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn scalars_of_the_operands_dtype() {
+        // 0.1 is compared in f32, where it is another number than in f64.
+        let x = Operand::random(&mut Rng(1), &[3], DType::F32, false, |_| Scalar::Float(0.1));
+        let mut out = Operand::random(&mut Rng(1), &[3], DType::Bool, false, truth);
+        Cpu.compare(Eq, x.view().into(), Src::Scalar(Scalar::Float(0.1)), out.view_mut()).unwrap();
+        assert_eq!(out.ints(), [1, 1, 1]);
+    }
+}

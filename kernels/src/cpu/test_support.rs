@@ -63,7 +63,7 @@ impl Rng {
                 shape[d] = 0;
             }
         }
-        while shape.iter().product::<usize>() > if cfg!(miri) { 300 } else { 30_000 } {
+        while shape.iter().product::<usize>() > if cfg!(miri) { 300 } else { 5_000 } {
             let longest = (0..shape.len()).max_by_key(|&d| shape[d]).unwrap();
             shape[longest] = shape[longest].div_ceil(2);
         }

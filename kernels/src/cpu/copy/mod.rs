@@ -27,19 +27,27 @@ pub fn arange(mut out: ViewMut, start: Scalar, step: Scalar) -> Result {
     let whole = !matches!((start, step), (Scalar::Float(_), _) | (_, Scalar::Float(_)));
     let walk = Walk::new([out.layout]);
     let [stride] = walk.inner_strides();
-    if out.dtype.is_float() || !whole {
-        let (start, step) = (start.to_f64(), step.to_f64());
-        dispatch_dtype!(out.dtype, T => each_index(&walk, stride, out.data::<T>(), |i| T::from_f64(start + i as f64 * step)));
-    } else {
-        let (start, step) = (start.to_i64(), step.to_i64());
-        let value = |i: usize| start.wrapping_add((i as i64).wrapping_mul(step));
-        match out.dtype {
-            DType::Bool => each_index(&walk, stride, out.data::<u8>(), |i| (value(i) != 0) as u8),
-            d => {
-                dispatch_dtype!(d, T => each_index(&walk, stride, out.data::<T>(), |i| T::from_i64(value(i))))
+    let bool = out.dtype == DType::Bool;
+    dispatch_dtype!(out.dtype, T => {
+        let out = out.data::<T>();
+        if T::DTYPE.is_float() || !whole {
+            let (start, step) = (start.to_f64(), step.to_f64());
+            let value = |i: usize| start + i as f64 * step;
+            if bool {
+                each_index(&walk, stride, out, |i| T::from_i64((value(i) != 0.0) as i64));
+            } else {
+                each_index(&walk, stride, out, |i| T::from_f64(value(i)));
+            }
+        } else {
+            let (start, step) = (start.to_i64(), step.to_i64());
+            let value = |i: usize| start.wrapping_add((i as i64).wrapping_mul(step));
+            if bool {
+                each_index(&walk, stride, out, |i| T::from_i64((value(i) != 0) as i64));
+            } else {
+                each_index(&walk, stride, out, |i| T::from_i64(value(i)));
             }
         }
-    }
+    });
     Ok(())
 }
 

@@ -9,6 +9,8 @@ mod table;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::cases;
 
 use super::lane::Lane;
 use super::map::map;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 /// Cases of each property; `PROPTEST_CASES` asks for more.
 pub(crate) fn cases() -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|v| v.parse().ok());
-    let cases = asked.unwrap_or(if cfg!(miri) { 3 } else { 48 });
+    let cases = asked.unwrap_or(if cfg!(miri) { 3 } else { 12 });
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
@@ -250,7 +250,7 @@ fn binary_truth(op: BinaryOp, a: f64, b: f64) -> f64 {
             }
         }
         SigmoidGrad => a * b * (1.0 - b),
-        TanhGrad => a * (1.0 - b * b),
+        TanhGrad => a * ((1.0 - b) * (1.0 + b)),
         GeluGrad => a * slope(UnaryOp::Gelu, b),
         GeluTanhGrad => a * slope(UnaryOp::GeluTanh, b),
         SiluGrad => a * slope(UnaryOp::Silu, b),
@@ -434,9 +434,9 @@ fn check_binary(op: BinaryOp, dtype: DType, seed: u64) {
                 let q = x / y;
                 (q - q.round()).abs() < 1e-6 * q.abs().max(1.0)
             };
-            let ulps = if op == BinaryOp::TanhGrad || op == BinaryOp::SigmoidGrad { 80.0 } else { 4.0 };
+
             assert!(
-                close(dtype, got, want, ulps, absolute) || edge && (got - want).abs() <= y.abs().max(1.0),
+                close(dtype, got, want, 4.0, absolute) || edge && (got - want).abs() <= y.abs().max(1.0),
                 "{op:?} of {dtype} {x:?}, {y:?}: {got:?}, not {want:?}"
             );
         }
