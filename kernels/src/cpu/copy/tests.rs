@@ -139,7 +139,10 @@ proptest! {
             }
             Cpu.arange(out.view_mut(), Scalar::Float(0.25), Scalar::Float(0.1)).unwrap();
             for (i, got) in out.bits().into_iter().enumerate() {
-                assert_eq!(got, from_float(0.25 + 0.1 * i as f64, dtype), "arange of {dtype} at {i}");
+                // Beyond a small integer's range it saturates.
+                let v = 0.25 + 0.1 * i as f64;
+                let v = if dtype == DType::U8 { v.min(255.0) } else if dtype == DType::I8 { v.min(127.0) } else { v };
+                assert_eq!(got, from_float(v, dtype), "arange of {dtype} at {i}");
             }
         }
     }
