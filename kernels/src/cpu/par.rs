@@ -11,17 +11,16 @@ pub const GRAIN: usize = 20_000;
 /// sized so that `cost_per_item` (nanoseconds, roughly) times its length reaches [`GRAIN`];
 /// little work stays on the calling thread. Pieces do not depend on the number of threads.
 pub fn for_each_range(n: usize, align: usize, cost_per_item: f64, f: impl Fn(Range<usize>) + Sync) {
-    if n == 0 {
-        return;
-    }
     let piece = ((GRAIN as f64 / cost_per_item) as usize).max(1).next_multiple_of(align.max(1));
+    for_each_piece(n, piece, &f);
+}
+
+/// Compiled once: the thread pool's machinery for every closure would be most of this crate's code.
+fn for_each_piece(n: usize, piece: usize, f: &(dyn Fn(Range<usize>) + Sync)) {
     if n <= 2 * piece || rayon::current_num_threads() == 1 {
-        // Walk the same pieces, so that a kernel sees the same boundaries.
-        let mut start = 0;
-        while start < n {
-            let end = (start + piece).min(n);
-            f(start..end);
-            start = end;
+        // The same pieces as below, so that a kernel sees the same boundaries.
+        for start in (0..n).step_by(piece) {
+            f(start..(start + piece).min(n));
         }
         return;
     }

@@ -73,44 +73,71 @@ impl<const N: usize> Walk<N> {
     /// Calls `f(positions, len)` for each run of a range of elements in the walk's order:
     /// the storage position of every operand's first element, and how many follow at
     /// [`inner_strides`](Walk::inner_strides).
+    #[inline(always)]
     pub fn runs(&self, range: Range<usize>, mut f: impl FnMut([usize; N], usize)) {
-        if range.is_empty() {
-            return;
+        let mut cursor = Cursor::new(self, range);
+        while let Some((at, len)) = cursor.next() {
+            f(at, len);
         }
-        let n = self.shape.len();
-        let inner = self.shape[n - 1];
-        let mut index = Dims::from_elem(0, n);
+    }
+}
+
+/// A place in a walk. Its code is kept out of the callers, or it would be compiled into every kernel.
+struct Cursor<'a, const N: usize> {
+    walk: &'a Walk<N>,
+    index: Dims,
+    at: [isize; N],
+    left: usize,
+    /// Length of the run that was handed out last; it is stepped over before the next.
+    done: usize,
+}
+
+impl<'a, const N: usize> Cursor<'a, N> {
+    #[inline(never)]
+    fn new(walk: &'a Walk<N>, range: Range<usize>) -> Self {
+        let mut index = Dims::from_elem(0, walk.shape.len());
         let mut rest = range.start;
-        for d in (0..n).rev() {
-            index[d] = rest % self.shape[d];
-            rest /= self.shape[d];
+        for d in (0..walk.shape.len()).rev() {
+            index[d] = rest % walk.shape[d].max(1);
+            rest /= walk.shape[d].max(1);
         }
-        let mut at: [isize; N] = std::array::from_fn(|k| {
-            self.offsets[k] as isize
-                + index.iter().zip(&self.strides[k]).map(|(&i, &s)| i as isize * s).sum::<isize>()
+        let at = std::array::from_fn(|k| {
+            let steps = index.iter().zip(&walk.strides[k]).map(|(&i, &s)| i as isize * s);
+            walk.offsets[k] as isize + steps.sum::<isize>()
         });
-        let mut left = range.len();
-        loop {
-            let len = (inner - index[n - 1]).min(left);
-            f(at.map(|p| p as usize), len);
-            left -= len;
-            if left == 0 {
-                return;
+        Cursor { walk, index, at, left: range.len(), done: 0 }
+    }
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<([usize; N], usize)> {
+        if self.left == 0 {
+            return None;
+        }
+        if self.done > 0 {
+            self.to_next_run();
+        }
+        let last = self.index.len() - 1;
+        let len = (self.walk.shape[last] - self.index[last]).min(self.left);
+        self.left -= len;
+        self.done = len;
+        Some((self.at.map(|p| p as usize), len))
+    }
+
+    /// From anywhere in a run to the start of the one that follows.
+    fn to_next_run(&mut self) {
+        let Walk { shape, strides, .. } = self.walk;
+        let (index, at) = (&mut self.index, &mut self.at);
+        let last = index.len() - 1;
+        (0..N).for_each(|k| at[k] -= index[last] as isize * strides[k][last]);
+        index[last] = 0;
+        for d in (0..last).rev() {
+            index[d] += 1;
+            (0..N).for_each(|k| at[k] += strides[k][d]);
+            if index[d] < shape[d] {
+                break;
             }
-            // To the start of the next run.
-            (0..N).for_each(|k| at[k] -= index[n - 1] as isize * self.strides[k][n - 1]);
-            index[n - 1] = 0;
-            let mut d = n - 1;
-            while d > 0 {
-                d -= 1;
-                index[d] += 1;
-                (0..N).for_each(|k| at[k] += self.strides[k][d]);
-                if index[d] < self.shape[d] {
-                    break;
-                }
-                (0..N).for_each(|k| at[k] -= self.shape[d] as isize * self.strides[k][d]);
-                index[d] = 0;
-            }
+            (0..N).for_each(|k| at[k] -= shape[d] as isize * strides[k][d]);
+            index[d] = 0;
         }
     }
 }
