@@ -7,7 +7,7 @@ use crate::{Buffer, DType, Element, Layout, Storage, Strides, View, ViewMut, bf1
 use fearless_simd::{SimdFloatElement, f32x8, f64x4};
 use half::slice::HalfFloatSliceExt;
 use std::iter::Sum;
-use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, Neg, Sub};
 
 /// The machine's vector of `T`.
 pub type V<S, T> = <T as SimdFloatElement>::Native<S>;
@@ -21,7 +21,7 @@ pub trait Real:
     + Div<Output = Self>
     + Neg<Output = Self>
     + AddAssign
-    + MulAssign
+    + DivAssign
     + Sum
     + SimdFloatElement
 {

@@ -51,7 +51,7 @@ fn reference(op: ReduceOp, v: &[f64], dtype: DType) -> (f64, f64) {
         ReduceOp::Prod if dtype.is_float() => {
             let p: f64 = v.iter().product();
             let (shown, tiny) = rounded(p, dtype);
-            (shown, p.abs() * (rounding + eps) + tiny)
+            (shown, p.abs() * (rounding + 2.0 * eps) + tiny)
         }
         ReduceOp::Prod => (v.iter().fold(1i64, |a, &x| a.wrapping_mul(x as i64)) as f64, 0.0),
         ReduceOp::Max => (v[best(true)], 0.0),

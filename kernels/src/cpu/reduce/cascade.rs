@@ -110,10 +110,8 @@ unsafe fn levels<S: Simd, T: Real, L: Lanes<S, T>>(
         }
         acc[0] = sum;
         for j in 1..4 {
-            for k in 0..4 {
-                acc[j][k] = acc[j][k].add(acc[j - 1][k]);
-            }
-            acc[j - 1] = [L::zero(s); 4];
+            let low = std::mem::replace(&mut acc[j - 1], [L::zero(s); 4]);
+            acc[j].iter_mut().zip(low).for_each(|(a, b)| *a = a.add(b));
             if i & ((step - 1) << (j as u32 * power)) != 0 {
                 break;
             }

@@ -77,7 +77,7 @@ fn sums<T: Real>(op: ReduceOp, count: usize, plan: &SumPlan, x: View, out: &mut 
     }
     if op == ReduceOp::Mean {
         let n = T::from_f64(count as f64);
-        out.iter_mut().for_each(|o| *o = *o / n);
+        out.iter_mut().for_each(|o| *o /= n);
     }
 }
 

@@ -13,7 +13,7 @@ pub fn run<S: Simd, T: Real>(s: S, x: &[T], g: &[T], y: &mut [T], log: bool, gra
             let top = max(s, x);
             map(s, x, x, y, T::NEG_INFINITY, |x, _| T::exp_lanes(s, x - splat(top)));
             let total = sum(s, y, y, |y, _| y);
-            y.iter_mut().for_each(|v| *v = *v / total);
+            y.iter_mut().for_each(|v| *v /= total);
         }
         (false, true) => {
             let top = max(s, x);
