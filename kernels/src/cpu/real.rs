@@ -1,7 +1,8 @@
 //! The two float types that arithmetic runs in, and the way of other floats into them.
 
+use super::math;
 use super::par::{SharedMut, for_each_range};
-use super::simd::{Simd, SimdBase, SimdFloat};
+use super::simd::{Simd, SimdFloat};
 use super::walk::Walk;
 use crate::{Buffer, DType, Element, Layout, Storage, Strides, View, ViewMut, bf16, f16};
 use fearless_simd::{SimdFloatElement, f32x8, f64x4};
@@ -34,7 +35,7 @@ pub trait Real:
     /// Natural logarithm.
     fn ln(self) -> Self;
     /// Natural exponential of every lane.
-    fn exp_lanes<S: Simd>(s: S, x: V<S, Self>) -> V<S, Self>;
+    fn exp_lanes<S: Simd>(x: V<S, Self>) -> V<S, Self>;
 }
 
 macro_rules! reals {
@@ -46,8 +47,8 @@ macro_rules! reals {
             #[inline(always)]
             fn ln(self) -> Self { $t::ln(self) }
             #[inline(always)]
-            fn exp_lanes<S: Simd>(s: S, x: V<S, $t>) -> V<S, $t> {
-                V::<S, $t>::from_fn(s, |i| x[i].exp())
+            fn exp_lanes<S: Simd>(x: V<S, $t>) -> V<S, $t> {
+                math::exp(x)
             }
         }
     )* };

@@ -11,13 +11,13 @@ pub fn run<S: Simd, T: Real>(s: S, x: &[T], g: &[T], y: &mut [T], log: bool, gra
     match (grad, log) {
         (false, false) => {
             let top = max(s, x);
-            map(s, x, x, y, T::NEG_INFINITY, |x, _| T::exp_lanes(s, x - splat(top)));
+            map(s, x, x, y, T::NEG_INFINITY, |x, _| T::exp_lanes(x - splat(top)));
             let total = sum(s, y, y, |y, _| y);
             y.iter_mut().for_each(|v| *v /= total);
         }
         (false, true) => {
             let top = max(s, x);
-            let ln = sum(s, x, x, |x, _| T::exp_lanes(s, x - splat(top))).ln();
+            let ln = sum(s, x, x, |x, _| T::exp_lanes(x - splat(top))).ln();
             y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - top - ln);
         }
         (true, false) => {
@@ -26,7 +26,7 @@ pub fn run<S: Simd, T: Real>(s: S, x: &[T], g: &[T], y: &mut [T], log: bool, gra
         }
         (true, true) => {
             let total = splat(sum(s, g, g, |g, _| g));
-            map(s, x, g, y, T::default(), |y, g| g - T::exp_lanes(s, y) * total);
+            map(s, x, g, y, T::default(), |y, g| g - T::exp_lanes(y) * total);
         }
     }
 }

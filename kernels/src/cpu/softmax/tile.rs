@@ -21,7 +21,7 @@ pub fn run<S: Simd, T: Real>(s: S, x: &mut [T], g: &[T], width: usize, log: bool
             let mut total = zero;
             for i in rows() {
                 let d = load(x, i) - top;
-                let e = T::exp_lanes(s, d);
+                let e = T::exp_lanes(d);
                 total += e;
                 if log { d } else { e }.store_slice(&mut x[i..i + len]);
             }
@@ -35,7 +35,7 @@ pub fn run<S: Simd, T: Real>(s: S, x: &mut [T], g: &[T], width: usize, log: bool
             rows().for_each(|i| total += if log { load(g, i) } else { load(x, i) * load(g, i) });
             for i in rows() {
                 let (y, g) = (load(x, i), load(g, i));
-                let d = if log { g - T::exp_lanes(s, y) * total } else { y * (g - total) };
+                let d = if log { g - T::exp_lanes(y) * total } else { y * (g - total) };
                 d.store_slice(&mut x[i..i + len]);
             }
         }
