@@ -188,7 +188,8 @@ impl Tensor {
         self.ln()
     }
 
-    /// Each element limited to `[min, max]`. The gradient passes where `min ≤ x ≤ max`.
+    /// Each element limited to `[min, max]`. The gradient passes strictly between
+    /// them and is 0 at them, as in PyTorch.
     ///
     /// # Panics
     /// Where neither bound is given.
@@ -204,9 +205,9 @@ impl Tensor {
             let x = x.clone();
             move |g: &Tensor| {
                 let inside = match (min, max) {
-                    (Some(lo), Some(hi)) => x.ge(lo) & x.le(hi),
-                    (Some(lo), None) => x.ge(lo),
-                    (_, Some(hi)) => x.le(hi),
+                    (Some(lo), Some(hi)) => x.gt(lo) & x.lt(hi),
+                    (Some(lo), None) => x.gt(lo),
+                    (_, Some(hi)) => x.lt(hi),
                     (None, None) => unreachable!("checked above"),
                 };
                 g * inside.to_dtype(g.dtype())
