@@ -9,6 +9,11 @@ use taper_tensor::{DType, Device, StateDict, Tensor};
 /// values are passed over, other types take `#[module(skip)]`, and `#[module(rename = "…")]` gives a
 /// field another name in the state dict.
 ///
+/// The derive also makes the module print as PyTorch's do (`Display`, unless `#[module(no_display)]`) and
+/// be a field of other modules. `#[module(extra_repr = function)]` takes the configuration to print from
+/// `fn(&Self) -> String`; `#[module(crate = path)]` names this crate where it is neither `taper_nn` nor
+/// `taper::nn`.
+///
 /// The forward pass is [`Forward`], or a method of its own where a module takes more than one tensor.
 ///
 /// ```
@@ -148,7 +153,38 @@ pub trait Module: Send + Sync {
 /// A module with one input and one output.
 pub trait Forward: Module {
     /// Computes the module's function.
+    #[track_caller]
     fn forward(&self, x: &Tensor) -> Tensor;
+
+    /// Why an input does not fit, where the module can tell before it computes. [`Sequential`](crate::Sequential)
+    /// asks first, so that the message names the layer and the user's line.
+    ///
+    /// # Errors
+    /// With the message of the panic that [`forward`](Self::forward) would be.
+    fn check_input(&self, _x: &Tensor) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl<M: Module + ?Sized> Module for Box<M> {
+    fn visit(&self, visitor: &mut dyn Visitor) {
+        (**self).visit(visitor);
+    }
+    fn kind(&self) -> &'static str {
+        (**self).kind()
+    }
+    fn extra_repr(&self) -> String {
+        (**self).extra_repr()
+    }
+}
+impl<M: Forward + ?Sized> Forward for Box<M> {
+    #[track_caller]
+    fn forward(&self, x: &Tensor) -> Tensor {
+        (**self).forward(x)
+    }
+    fn check_input(&self, x: &Tensor) -> Result<(), String> {
+        (**self).check_input(x)
+    }
 }
 
 /// A parameter or buffer that a state dict can fill.
@@ -253,6 +289,14 @@ impl<F: Field + ?Sized> Field for Box<F> {
     fn show(&self, name: &str, visitor: &mut dyn Visitor) {
         (**self).show(name, visitor);
     }
+}
+impl<F: Field + ?Sized> Field for std::sync::Arc<F> {
+    fn show(&self, name: &str, visitor: &mut dyn Visitor) {
+        (**self).show(name, visitor);
+    }
+}
+impl<T: ?Sized> Field for std::marker::PhantomData<T> {
+    fn show(&self, _: &str, _: &mut dyn Visitor) {}
 }
 impl Field for dyn Module {
     fn show(&self, name: &str, visitor: &mut dyn Visitor) {
