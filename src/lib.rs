@@ -17,7 +17,7 @@ pub use taper_train as train;
 pub mod prelude {
     pub use taper_autograd::{enable_grad, inference_mode, no_grad, set_grad_enabled};
     pub use taper_data::{DataLoader, Dataset, TensorDataset, random_split};
-    pub use taper_nn::{self as nn, Forward, Module, Parameter};
+    pub use taper_nn::{self as nn, Forward, Module, Parameter, functional as F};
     pub use taper_optim::{self as optim, Optimizer, lr_scheduler::LrScheduler};
     pub use taper_tensor::{DType, Device, StateDict, Tensor, manual_seed, tensor};
 }
