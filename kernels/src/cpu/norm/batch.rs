@@ -2,11 +2,12 @@
 //! where these are (`[N, C]`, channels last).
 
 use super::columns::row_blocks;
-use super::sums::{Moments, at, squares, sum, sums};
+use super::kernels;
+use super::sums::Moments;
 use crate::cpu::par::{SharedMut, for_each_range};
-use crate::cpu::real::{Computed, Lines, Real, V, from_slice, store_line, to_vec};
-use crate::{Element, View, ViewMut, simd};
-use fearless_simd::SimdFrom;
+use crate::cpu::real::{Computed, Lines, Real, from_slice, store_line, to_vec};
+use crate::{Element, View, ViewMut};
+use std::ops::Range;
 
 /// Elements of a channel that are summed by one thread in one go.
 const PIECE: usize = 1 << 15;
@@ -34,7 +35,7 @@ impl Shape {
     /// `f(channel, range of N)` for pieces of every channel; what it returns is merged in order.
     fn pieces<A: Copy + Default + Send + Sync>(
         &self,
-        f: impl Fn(usize, std::ops::Range<usize>) -> A + Sync,
+        f: impl Fn(usize, Range<usize>) -> A + Sync,
         merge: impl Fn(A, A) -> A,
     ) -> Vec<A> {
         let rows = (PIECE / self.l.max(1)).max(1);
@@ -59,26 +60,18 @@ pub fn stats<T: Computed>(x: View, mean: ViewMut, var: ViewMut) {
     let (means, vars): (Vec<f64>, Vec<f64>) = if shape.columns {
         column_stats(&shape, &lines)
     } else {
-        let piece = |c: usize, r: std::ops::Range<usize>| {
+        let piece = |c: usize, r: Range<usize>| {
             let mut buf = Vec::new();
-            let n = (r.len() * shape.l) as f64;
+            let mut over = |f: &mut dyn FnMut(&[T::In])| {
+                r.clone().for_each(|i| f(lines.get(&[i, c], &mut buf)));
+            };
             let mut total = 0.0;
-            for i in r.clone() {
-                let x = lines.get(&[i, c], &mut buf);
-                total += simd!(s => sum::<_, T::In>(s, x));
-            }
-            if n == 0.0 {
-                return Moments::default();
-            }
-            let mean = total / n;
-            let near = T::In::from_f64(mean);
-            let mut m2 = 0.0;
-            for i in r {
-                let x = lines.get(&[i, c], &mut buf);
-                m2 += simd!(s => squares::<_, T::In>(s, x, near));
-            }
-            let off = mean - near.to_f64();
-            Moments { n, mean, m2: m2 - n * off * off }
+            over(&mut |x| total += kernels::sum(x));
+            Moments::of(r.len() * shape.l, total, |near| {
+                let mut m2 = 0.0;
+                over(&mut |x| m2 += kernels::squares(x, near));
+                m2
+            })
         };
         let all = shape.pieces(piece, Moments::merge);
         all.into_iter().map(|m| (if m.n == 0.0 { f64::NAN } else { m.mean }, m.var())).unzip()
@@ -94,13 +87,7 @@ fn column_stats<T: Computed>(shape: &Shape, lines: &Lines<T>) -> (Vec<f64>, Vec<
             let mut buf = Vec::new();
             for row in rows {
                 let x = lines.get(&[row / l, row % l], &mut buf);
-                simd!(s => {
-                    let _ = s;
-                    for ((a, &x), &m) in acc.iter_mut().zip(x).zip(mean) {
-                        let d = x - m;
-                        *a += if square { d * d } else { d };
-                    }
-                });
+                kernels::add_columns(x, mean, square, acc);
             }
         });
         totals.iter().map(|v| v.to_f64() / rows as f64).collect()
@@ -155,8 +142,12 @@ fn map<T: Computed, const K: usize>(
     });
 }
 
-fn constants<R: Real>(view: Option<View>, c: usize, default: f64) -> Vec<R> {
-    view.map_or_else(|| vec![R::from_f64(default); c], to_vec)
+/// `w·rstd` of each channel.
+fn scales<R: Real>(weight: Option<View>, rstd: &[R]) -> Vec<R> {
+    match weight {
+        Some(w) => to_vec::<R>(w).into_iter().zip(rstd).map(|(w, &r)| w * r).collect(),
+        None => rstd.to_vec(),
+    }
 }
 
 pub fn apply<T: Computed>(
@@ -168,21 +159,14 @@ pub fn apply<T: Computed>(
 ) {
     let shape = Shape::of(&x);
     let (mean, rstd) = (to_vec::<T::In>(mean), to_vec::<T::In>(rstd));
-    let scale: Vec<T::In> =
-        constants(weight, shape.c, 1.0).iter().zip(&rstd).map(|(&w, &r): (&T::In, _)| w * r).collect();
-    let bias = constants::<T::In>(bias, shape.c, 0.0);
+    let scale = scales::<T::In>(weight, &rstd);
+    let bias = bias.map_or_else(|| vec![T::In::default(); shape.c], to_vec::<T::In>);
     map::<T, 1>(&shape, [x], out, |c, [x], y| {
-        simd!(s => {
-            let _ = s;
-            if shape.columns {
-                for ((((y, &x), &m), &a), &b) in y.iter_mut().zip(x).zip(&mean).zip(&scale).zip(&bias) {
-                    *y = (x - m) * a + b;
-                }
-            } else {
-                let (m, a, b) = (mean[c], scale[c], bias[c]);
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - m) * a + b);
-            }
-        })
+        if shape.columns {
+            kernels::scale_columns(x, &mean, &scale, &bias, y);
+        } else {
+            kernels::scale_line(x, [mean[c], scale[c], bias[c]], y);
+        }
     });
 }
 
@@ -200,25 +184,13 @@ pub fn grad<T: Computed>(
     let totals: Vec<[f64; 2]> = if shape.columns {
         column_totals(&shape, &lines, &mean, &rstd)
     } else {
-        let piece = |c: usize, r: std::ops::Range<usize>| {
+        let piece = |c: usize, r: Range<usize>| {
             let mut bufs = [Vec::new(), Vec::new()];
             let mut total = [0.0; 2];
             for i in r {
                 let [b0, b1] = &mut bufs;
                 let (g, x) = (lines[0].get(&[i, c], b0), lines[1].get(&[i, c], b1));
-                let (m, q) = (mean[c], rstd[c]);
-                let part = simd!(s => {
-                    let splat = |v: T::In| V::<_, T::In>::simd_from(s, v);
-                    sums::<2, _, T::In>(
-                        s,
-                        x.len(),
-                        |i| {
-                            let g = at(s, g, i);
-                            [g, g * ((at(s, x, i) - splat(m)) * splat(q))]
-                        },
-                        |i| [g[i], g[i] * ((x[i] - m) * q)],
-                    )
-                });
+                let part = kernels::grad_sums(g, x, None, mean[c], rstd[c]);
                 (0..2).for_each(|k| total[k] += part[k]);
             }
             total
@@ -226,28 +198,23 @@ pub fn grad<T: Computed>(
         shape.pieces(piece, |a: [f64; 2], b| [a[0] + b[0], a[1] + b[1]])
     };
     let count = (shape.n * shape.l) as f64;
-    let part = |k: usize, n: f64| totals.iter().map(|t| T::In::from_f64(t[k] / n)).collect::<Vec<_>>();
-    let (mg, mgx) = (part(0, count), part(1, count));
+    let part = |k: usize| totals.iter().map(|t| t[k]).collect::<Vec<f64>>();
     if let Some(d) = dweight {
-        from_slice(&part(1, 1.0), d);
+        from_slice(&part(1), d);
     }
     if let Some(d) = dbias {
-        from_slice(&part(0, 1.0), d);
+        from_slice(&part(0), d);
     }
-    let scale: Vec<T::In> =
-        constants(weight, shape.c, 1.0).iter().zip(&rstd).map(|(&w, &r): (&T::In, _)| w * r).collect();
+    let scale = scales::<T::In>(weight, &rstd);
+    let mean_g: Vec<T::In> = totals.iter().map(|t| T::In::from_f64(t[0] / count)).collect();
+    let slope: Vec<T::In> =
+        totals.iter().zip(&rstd).map(|(t, &r)| r * T::In::from_f64(t[1] / count)).collect();
     map::<T, 2>(&shape, [g, x], out, |c, [g, x], y| {
-        simd!(s => {
-            let _ = s;
-            let one = |c: usize, g: T::In, x: T::In| scale[c] * (g - mg[c] - (x - mean[c]) * rstd[c] * mgx[c]);
-            if shape.columns {
-                for (c, y) in y.iter_mut().enumerate() {
-                    *y = one(c, g[c], x[c]);
-                }
-            } else {
-                y.iter_mut().zip(g).zip(x).for_each(|((y, &g), &x)| *y = one(c, g, x));
-            }
-        })
+        if shape.columns {
+            kernels::grad_columns(g, x, [&mean, &scale, &mean_g, &slope], y);
+        } else {
+            kernels::grad_line(g, x, [mean[c], scale[c], mean_g[c], slope[c]], y);
+        }
     });
 }
 
@@ -264,13 +231,7 @@ fn column_totals<T: Computed>(
         for row in rows {
             let index = [row / l, row % l];
             let (g, x) = (of_g.get(&index, &mut gbuf), of_x.get(&index, &mut xbuf));
-            simd!(s => {
-                let _ = s;
-                for c in 0..c {
-                    of_g_acc[c] += g[c];
-                    of_gx[c] += g[c] * ((x[c] - mean[c]) * rstd[c]);
-                }
-            });
+            kernels::add_grad_columns(g, x, [mean, rstd], of_g_acc, of_gx);
         }
     });
     (0..c).map(|i| [totals[i].to_f64(), totals[c + i].to_f64()]).collect()

@@ -1,12 +1,11 @@
 //! Layer norm of `[rows, n]`.
 
 use super::columns::row_blocks;
-use super::sums::{at, moments, sums};
+use super::kernels;
+use super::sums::Moments;
 use crate::cpu::par::{SharedMut, for_each_range};
-use crate::cpu::real::{Computed, Lines, Real, V, from_slice, store_line, to_vec};
-use crate::cpu::simd::Simd;
-use crate::{Element, View, ViewMut, simd};
-use fearless_simd::SimdFrom;
+use crate::cpu::real::{Computed, Lines, Real, from_slice, store_line, to_vec};
+use crate::{Element, View, ViewMut};
 
 fn ones<R: Real>(w: Option<View>, n: usize, default: f64) -> Vec<R> {
     w.map_or_else(|| vec![R::from_f64(default); n], to_vec::<R>)
@@ -33,14 +32,10 @@ pub fn forward<T: Computed>(
             let x = lines.get(&[row], &mut buf);
             // SAFETY: one place per row.
             let stat = unsafe { &mut shared.range(row..row + 1)[0] };
-            simd!(s => {
-                let m = moments(s, x);
-                *stat = [m.mean, 1.0 / (m.var() + eps).sqrt()].map(T::In::from_f64);
-                let [mean, rstd] = *stat;
-                for (((y, &x), &w), &b) in result.iter_mut().zip(x).zip(&w).zip(&b) {
-                    *y = (x - mean) * rstd * w + b;
-                }
-            });
+            let m = Moments::of(n, kernels::sum(x), |near| kernels::squares(x, near));
+            let [mean, rstd] = [m.mean, 1.0 / (m.var() + eps).sqrt()].map(T::In::from_f64);
+            *stat = [mean, rstd];
+            kernels::scale_row(x, mean, rstd, &w, &b, &mut result);
             // SAFETY: one row of the output, which no other range holds.
             unsafe { store_line(out, layout.position(&[row, 0]), layout.strides()[1], &result) };
         }
@@ -70,9 +65,11 @@ pub fn grad<T: Computed>(
         for row in rows {
             let (g, x) = (of_g.get(&[row], &mut gbuf), of_x.get(&[row], &mut xbuf));
             let (mean, rstd) = (mean[row], rstd[row]);
-            simd!(s => row_grad(s, [g, x, &w], mean, rstd, &mut dx));
+            let [a, b] =
+                kernels::grad_sums(g, x, Some(&w), mean, rstd).map(|v| T::In::from_f64(v / n as f64));
+            kernels::grad_row([g, x, &w], [mean, rstd, a, b], &mut dx);
             if wanted {
-                simd!(s => { let _ = s; add_row(g, x, mean, rstd, dw, db) });
+                kernels::add_grad_row(g, x, [mean, rstd], db, dw);
             }
             // SAFETY: one row of the output, which no other block holds.
             unsafe { store_line(out, layout.position(&[row, 0]), layout.strides()[1], &dx) };
@@ -83,31 +80,5 @@ pub fn grad<T: Computed>(
     }
     if let Some(d) = dbias {
         from_slice(&totals[n..], d);
-    }
-}
-
-#[inline(always)]
-fn row_grad<S: Simd, T: Real>(s: S, [g, x, w]: [&[T]; 3], mean: T, rstd: T, dx: &mut [T]) {
-    let n = dx.len();
-    let splat = |v: T| V::<S, T>::simd_from(s, v);
-    let wide = |i: usize| {
-        let gw = at(s, g, i) * at(s, w, i);
-        [gw, gw * ((at(s, x, i) - splat(mean)) * splat(rstd))]
-    };
-    let one = |i: usize| {
-        let gw = g[i] * w[i];
-        [gw, gw * ((x[i] - mean) * rstd)]
-    };
-    let [a, b] = sums::<2, S, T>(s, n, wide, one).map(|v| T::from_f64(v / n as f64));
-    for (((d, &x), &g), &w) in dx.iter_mut().zip(x).zip(g).zip(w) {
-        *d = rstd * (g * w - a - (x - mean) * rstd * b);
-    }
-}
-
-#[inline(always)]
-fn add_row<T: Real>(g: &[T], x: &[T], mean: T, rstd: T, dw: &mut [T], db: &mut [T]) {
-    for (((w, b), &g), &x) in dw.iter_mut().zip(db).zip(g).zip(x) {
-        *w += g * ((x - mean) * rstd);
-        *b += g;
     }
 }

@@ -5,6 +5,7 @@
 
 mod batch;
 mod columns;
+mod kernels;
 mod layer;
 mod sums;
 

@@ -56,23 +56,6 @@ pub fn at<S: Simd, T: Real>(s: S, x: &[T], i: usize) -> V<S, T> {
     V::<S, T>::from_slice(s, &x[i..i + V::<S, T>::LEN])
 }
 
-/// Σx.
-#[inline(always)]
-pub fn sum<S: Simd, T: Real>(s: S, x: &[T]) -> f64 {
-    sums::<1, S, T>(s, x.len(), |i| [at(s, x, i)], |i| [x[i]])[0]
-}
-
-/// Σ(x − mean)².
-#[inline(always)]
-pub fn squares<S: Simd, T: Real>(s: S, x: &[T], mean: T) -> f64 {
-    let m = V::<S, T>::simd_from(s, mean);
-    let wide = |i| {
-        let d = at(s, x, i) - m;
-        [d * d]
-    };
-    sums::<1, S, T>(s, x.len(), wide, |i| [(x[i] - mean) * (x[i] - mean)])[0]
-}
-
 /// Count, mean and Σ(x − mean)² of some numbers.
 #[derive(Clone, Copy, Default)]
 pub struct Moments {
@@ -82,6 +65,19 @@ pub struct Moments {
 }
 
 impl Moments {
+    /// Of `n` numbers whose sum is `total` and whose squared distances from a number near the mean
+    /// add up to `squares(near)`.
+    pub fn of<T: Real>(n: usize, total: f64, squares: impl FnOnce(T) -> f64) -> Moments {
+        if n == 0 {
+            return Moments::default();
+        }
+        let n = n as f64;
+        let mean = total / n;
+        let near = T::from_f64(mean);
+        let off = mean - near.to_f64();
+        Moments { n, mean, m2: squares(near) - n * off * off }
+    }
+
     /// Of all numbers of both.
     pub fn merge(self, other: Moments) -> Moments {
         let n = self.n + other.n;
@@ -97,14 +93,4 @@ impl Moments {
     pub fn var(self) -> f64 {
         self.m2 / self.n
     }
-}
-
-/// Moments of a slice. `T`'s rounding of the mean is corrected for.
-#[inline(always)]
-pub fn moments<S: Simd, T: Real>(s: S, x: &[T]) -> Moments {
-    let n = x.len() as f64;
-    let mean = sum(s, x) / n;
-    let near = T::from_f64(mean);
-    let off = mean - near.to_f64();
-    Moments { n, mean, m2: squares(s, x, near) - n * off * off }
 }

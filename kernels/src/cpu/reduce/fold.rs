@@ -4,13 +4,15 @@ use super::plan::Plan;
 use crate::cpu::par::{SharedMut, for_each_range};
 use crate::cpu::walk::Walk;
 use crate::{Element, View, ViewMut, simd};
+use std::any::Any;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// One reduction of one element type. `merge(fold of first part, fold of second part)` is the fold
 /// of both; `at` is the row-major number of an element among those that are folded.
-pub trait Fold: Copy + Sync {
+pub trait Fold: Copy + Send + Sync + 'static {
     type In: Element;
-    type Acc: Copy + Send + Sync;
+    type Acc: Copy + Send + Sync + 'static;
     type Out: Element;
     /// Compiled for every instruction set; worth it where the compiler vectorises.
     const SIMD: bool = false;
@@ -30,7 +32,10 @@ pub trait Fold: Copy + Sync {
                 lanes[l] = Self::step(lanes[l], c[l], at);
             }
         }
-        let mut acc = lanes.into_iter().reduce(Self::merge).expect("not empty");
+        let mut acc = lanes[0];
+        for &lane in &lanes[1..] {
+            acc = Self::merge(acc, lane);
+        }
         for &v in rest {
             acc = Self::step(acc, v, at);
         }
@@ -43,128 +48,166 @@ const PANEL: usize = 256;
 /// Long folds with few outputs are cut into pieces of this many elements, whatever the threads.
 const PIECE: usize = 1 << 16;
 
-pub fn run<F: Fold>(x: View, axes: &[usize], mut out: ViewMut) {
+/// What is folded where.
+struct Job<'a> {
+    x: View<'a>,
+    plan: Plan,
+    /// Kept dimensions of input and output.
+    walk: Walk<2>,
+    columns: bool,
+}
+
+/// Accumulators of neighbouring outputs, of a type that the driver need not know: it is compiled
+/// once, not once per reduction and element type.
+trait Accs: Any + Send + Sync {
+    /// Folds elements `range` of `outputs`.
+    fn fold(&mut self, job: &Job, outputs: Range<usize>, range: Range<usize>);
+    /// Merges those of the elements that follow.
+    fn merge(&mut self, next: &dyn Accs);
+    /// Writes results as `outputs` of a walk.
+    ///
+    /// # Safety
+    /// Nothing else touches these outputs.
+    unsafe fn finish(&self, job: &Job, outputs: Range<usize>, out: SharedMut<u8>);
+}
+
+pub fn run<F: Fold>(x: View, axes: &[usize], out: ViewMut) {
+    drive(x, axes, out, &|| Box::new(Held::<F>(Vec::new())));
+}
+
+fn drive(x: View, axes: &[usize], out: ViewMut, fresh: &(dyn Fn() -> Box<dyn Accs> + Sync)) {
     let plan = Plan::new(x.layout, axes, out.layout);
-    let outputs = plan.outputs();
+    let (outputs, n, columns) = (plan.outputs(), plan.folded(), plan.by_columns());
     if outputs == 0 {
         return;
     }
-    let data = x.data::<F::In>();
-    let out = SharedMut::new(out.data::<F::Out>());
+    let span = out.layout.span().end * out.dtype.size();
+    let bytes = out.storage.as_cpu_mut().expect("a CPU kernel got memory of another device").bytes_mut();
+    assert!(span <= bytes.len(), "layout reaches beyond its storage");
+    let out = SharedMut::new(bytes);
     let walk = Walk::new([&plan.kept, &plan.out]);
-    let n = plan.folded();
-    let columns = plan.by_columns();
     // The units of work: single outputs, or panels of neighbouring columns.
     let width = if columns { walk.inner_len() } else { 1 };
     let panels = width.div_ceil(PANEL);
     let units = if columns { outputs / width * panels } else { outputs };
     let unit = |u: usize| {
-        if !columns {
-            return u..u + 1;
-        }
         let (row, panel) = (u / panels, u % panels);
         row * width + panel * PANEL..row * width + ((panel + 1) * PANEL).min(width)
     };
     let cost = n as f64 * if columns { PANEL.min(width) as f64 * 0.15 } else { 0.3 } + 10.0;
+    let job = Job { x, plan, walk, columns };
     let pieces = n.div_ceil(PIECE);
     if pieces <= 1 || units >= 64 {
         return for_each_range(units, 1, cost, |us| {
-            let mut acc = [F::init(); PANEL];
-            for u in us {
-                let r = unit(u);
-                fold_unit::<F>(&plan, &walk, data, r.clone(), 0..n, &mut acc[..r.len()]);
-                finish::<F>(&walk, r.clone(), &acc[..r.len()], out);
+            let mut acc = fresh();
+            let mut go = |r: Range<usize>| {
+                acc.fold(&job, r.clone(), 0..n);
+                // SAFETY: units do not overlap.
+                unsafe { acc.finish(&job, r, out) };
+            };
+            if columns { us.for_each(|u| go(unit(u))) } else { go(us) }
+        });
+    }
+    let parts: Vec<OnceLock<Box<dyn Accs>>> = (0..units * pieces).map(|_| OnceLock::new()).collect();
+    for_each_range(units * pieces, 1, cost / pieces as f64, |ks| {
+        for k in ks {
+            let (u, piece) = (k / pieces, k % pieces);
+            let mut acc = fresh();
+            acc.fold(&job, unit(u), piece * PIECE..((piece + 1) * PIECE).min(n));
+            assert!(parts[k].set(acc).is_ok(), "each part is folded once");
+        }
+    });
+    let mut parts = parts.into_iter().map(|p| p.into_inner().expect("all parts are folded"));
+    for u in 0..units {
+        let mut acc = parts.next().expect("a part per unit and piece");
+        for next in parts.by_ref().take(pieces - 1) {
+            acc.merge(&*next);
+        }
+        // SAFETY: this is the only thread that writes.
+        unsafe { acc.finish(&job, unit(u), out) };
+    }
+}
+
+struct Held<F: Fold>(Vec<F::Acc>);
+
+impl<F: Fold> Accs for Held<F> {
+    fn fold(&mut self, job: &Job, outputs: Range<usize>, range: Range<usize>) {
+        self.0.clear();
+        self.0.resize(outputs.len(), F::init());
+        let data = job.x.data::<F::In>();
+        let step = job.walk.inner_strides()[0];
+        let mut acc = self.0.as_mut_slice();
+        job.walk.runs(outputs, |[base, _], len| {
+            let (now, rest) = std::mem::take(&mut acc).split_at_mut(len);
+            acc = rest;
+            let at = (base as isize, step);
+            if F::SIMD {
+                simd!(s => { let _ = s; leaf::<F>(job, data, at, range.clone(), now) })
+            } else {
+                leaf::<F>(job, data, at, range.clone(), now)
             }
         });
     }
-    let mut parts = vec![F::init(); outputs * pieces];
-    let shared = SharedMut::new(&mut parts);
-    for_each_range(units * pieces, 1, cost / pieces as f64, |ks| {
-        for k in ks {
-            let (piece, r) = (k / units, unit(k % units));
-            // SAFETY: a place per piece and output, and units do not overlap.
-            let acc = unsafe { shared.range(piece * outputs + r.start..piece * outputs + r.end) };
-            fold_unit::<F>(&plan, &walk, data, r, piece * PIECE..((piece + 1) * PIECE).min(n), acc);
-        }
-    });
-    let (first, rest) = parts.split_at_mut(outputs);
-    for part in rest.chunks(outputs) {
-        first.iter_mut().zip(part).for_each(|(a, &b)| *a = F::merge(*a, b));
+
+    fn merge(&mut self, next: &dyn Accs) {
+        let next: &dyn Any = next;
+        let next: &Self = next.downcast_ref().expect("parts of one reduction");
+        self.0.iter_mut().zip(&next.0).for_each(|(a, &b)| *a = F::merge(*a, b));
     }
-    finish::<F>(&walk, 0..outputs, first, out);
+
+    unsafe fn finish(&self, job: &Job, outputs: Range<usize>, out: SharedMut<u8>) {
+        let mut acc = self.0.as_slice();
+        let step = job.walk.inner_strides()[1];
+        job.walk.runs(outputs, |[_, p], len| {
+            let (now, rest) = acc.split_at(len);
+            acc = rest;
+            for (i, &a) in now.iter().enumerate() {
+                let at = (p as isize + i as isize * step) as usize * size_of::<F::Out>();
+                // SAFETY: a place of the output's span, which was checked; memory of elements is
+                // aligned for them, and the caller promises that nothing else touches it.
+                unsafe { out.at(at).cast::<F::Out>().write(F::finish(a)) };
+            }
+        });
+    }
 }
 
-fn finish<F: Fold>(walk: &Walk<2>, outputs: Range<usize>, acc: &[F::Acc], out: SharedMut<F::Out>) {
-    let mut acc = acc.iter();
-    let [_, step] = walk.inner_strides();
-    walk.runs(outputs, |[_, p], len| {
-        for (i, &a) in acc.by_ref().take(len).enumerate() {
-            let at = (p as isize + i as isize * step) as usize;
-            // SAFETY: outputs are distinct elements, and each is written by one unit.
-            unsafe { out.range(at..at + 1)[0] = F::finish(a) };
-        }
-    });
-}
-
-/// Folds elements `range` of the outputs of a unit: one output, or neighbouring columns.
-fn fold_unit<F: Fold>(
-    plan: &Plan,
-    walk: &Walk<2>,
-    data: &[F::In],
-    outputs: Range<usize>,
-    range: Range<usize>,
-    acc: &mut [F::Acc],
-) {
-    let [column, _] = walk.inner_strides();
-    let columns = plan.by_columns();
-    walk.runs(outputs, |[base, _], _| {
-        if F::SIMD {
-            simd!(s => { let _ = s; leaf::<F>(plan, data, base, column, columns, range.clone(), acc) })
-        } else {
-            leaf::<F>(plan, data, base, column, columns, range.clone(), acc)
-        }
-    });
-}
-
+/// Folds elements `range` of outputs whose first elements lie at `base`, `next` apart.
 #[inline(always)]
 fn leaf<F: Fold>(
-    plan: &Plan,
+    job: &Job,
     data: &[F::In],
-    base: usize,
-    column: isize,
-    columns: bool,
+    (base, next): (isize, isize),
     range: Range<usize>,
     acc: &mut [F::Acc],
 ) {
-    let step = plan.run.1;
-    let base = base as isize;
-    if columns {
-        acc.fill(F::init());
-        plan.runs(range, |start, len, at| {
+    let step = job.plan.run.1;
+    if job.columns {
+        job.plan.runs(range, |start, len, at| {
             for i in 0..len {
                 let p = base + start + i as isize * step;
-                if column == 1 {
+                if next == 1 {
                     let row = &data[p as usize..p as usize + acc.len()];
                     acc.iter_mut().zip(row).for_each(|(a, &v)| *a = F::step(*a, v, at + i));
                 } else {
                     for (j, a) in acc.iter_mut().enumerate() {
-                        *a = F::step(*a, data[(p + j as isize * column) as usize], at + i);
+                        *a = F::step(*a, data[(p + j as isize * next) as usize], at + i);
                     }
                 }
             }
         });
     } else {
-        let mut total = F::init();
-        plan.runs(range, |start, len, at| {
-            let p = base + start;
-            if step == 1 && len >= 16 {
-                total = F::merge(total, F::slice(&data[p as usize..p as usize + len], at));
-            } else {
-                for i in 0..len {
-                    total = F::step(total, data[(p + i as isize * step) as usize], at + i);
+        for (j, acc) in acc.iter_mut().enumerate() {
+            let base = base + j as isize * next;
+            job.plan.runs(range.clone(), |start, len, at| {
+                let p = base + start;
+                if step == 1 && len >= 16 {
+                    *acc = F::merge(*acc, F::slice(&data[p as usize..p as usize + len], at));
+                } else {
+                    for i in 0..len {
+                        *acc = F::step(*acc, data[(p + i as isize * step) as usize], at + i);
+                    }
                 }
-            }
-        });
-        acc[0] = total;
+            });
+        }
     }
 }

@@ -55,7 +55,7 @@ fn run<T: Computed>(op: SoftmaxOp, log: bool, axis: usize, mut out: ViewMut) {
                     if grad {
                         load_tile(b, at(q, 1, first), along[1], across[1], n, width, g);
                     }
-                    simd!(s => tile::run::<_, T::In>(s, x, g, TILE, log, grad));
+                    tile::run(x, g, TILE, log, grad);
                     for i in 0..n {
                         let o = (at(o, 2, first) as isize + i as isize * along[2]) as usize;
                         // SAFETY: outputs are distinct, and each line belongs to one range.
@@ -72,12 +72,12 @@ fn run<T: Computed>(op: SoftmaxOp, log: bool, axis: usize, mut out: ViewMut) {
                 if along[2] == 1 {
                     // SAFETY: outputs are distinct, and each line belongs to one range.
                     if let Some(y) = T::as_is_mut(unsafe { shared.range(o..o + n) }) {
-                        simd!(s => row::run::<_, T::In>(s, x, g, y, log, grad));
+                        row::run(x, g, y, log, grad);
                         continue;
                     }
                 }
                 y.resize(n, T::In::default());
-                simd!(s => row::run::<_, T::In>(s, x, g, y, log, grad));
+                row::run(x, g, y, log, grad);
                 // SAFETY: as above.
                 unsafe { store_line(shared, o, along[2], y) };
             }

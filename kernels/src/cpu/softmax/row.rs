@@ -2,11 +2,16 @@
 
 use crate::cpu::real::{Real, V};
 use crate::cpu::simd::{Simd, SimdBase};
+use crate::simd;
 use fearless_simd::SimdFrom;
 
 /// `y` from `x`, or the gradient from output `x` and its gradient `g`. All of one length.
+pub fn run<T: Real>(x: &[T], g: &[T], y: &mut [T], log: bool, grad: bool) {
+    simd!(s => line(s, x, g, y, log, grad))
+}
+
 #[inline(always)]
-pub fn run<S: Simd, T: Real>(s: S, x: &[T], g: &[T], y: &mut [T], log: bool, grad: bool) {
+fn line<S: Simd, T: Real>(s: S, x: &[T], g: &[T], y: &mut [T], log: bool, grad: bool) {
     let splat = |v: T| V::<S, T>::simd_from(s, v);
     match (grad, log) {
         (false, false) => {

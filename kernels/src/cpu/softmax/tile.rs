@@ -2,12 +2,17 @@
 
 use crate::cpu::real::{Real, V};
 use crate::cpu::simd::{Simd, SimdBase};
+use crate::simd;
 use fearless_simd::SimdFrom;
 
 /// In place on `x`, rows of `width` lines (a multiple of the vector): the output of the forward
 /// pass, or the input's gradient from output `x` and its gradient `g`.
+pub fn run<T: Real>(x: &mut [T], g: &[T], width: usize, log: bool, grad: bool) {
+    simd!(s => lanes(s, x, g, width, log, grad))
+}
+
 #[inline(always)]
-pub fn run<S: Simd, T: Real>(s: S, x: &mut [T], g: &[T], width: usize, log: bool, grad: bool) {
+fn lanes<S: Simd, T: Real>(s: S, x: &mut [T], g: &[T], width: usize, log: bool, grad: bool) {
     let len = V::<S, T>::LEN;
     debug_assert_eq!(width % len, 0);
     let load = |m: &[T], i: usize| V::<S, T>::from_slice(s, &m[i..i + len]);
