@@ -4,7 +4,7 @@
 //! three ways: [`vector`] (one row or column), [`small`] (not packed) or [`large`] (packed, on several
 //! threads); the last two share the [`tile`]. All sizes are in [`sizes`].
 
-mod block;
+pub(super) mod block;
 mod large;
 pub(super) mod pack;
 pub(super) mod plain;

@@ -100,11 +100,6 @@ impl Problem {
         }
     }
 
-    /// Number of products.
-    pub fn batches(&self) -> usize {
-        self.batch.iter().product()
-    }
-
     /// Multiply-adds of one product.
     pub fn work(&self) -> usize {
         self.m * self.n * self.k

@@ -57,6 +57,8 @@ impl<T: Real> Left<T> for StridedRows<T> {
 pub trait Right<T>: Copy {
     /// Pointer to vector `v` of the current step.
     fn get(&self, v: usize) -> *const T;
+    /// Where in a target's row vector `v` goes.
+    fn goes(&self, v: usize) -> isize;
     /// # Safety
     /// The current step exists.
     unsafe fn step(&mut self);
@@ -75,6 +77,10 @@ impl<T: Real> Right<T> for Rows<T> {
         self.at.wrapping_add(v * self.lanes)
     }
     #[inline(always)]
+    fn goes(&self, v: usize) -> isize {
+        (v * self.lanes) as isize
+    }
+    #[inline(always)]
     unsafe fn step(&mut self) {
         self.at = self.at.wrapping_offset(self.step);
     }
@@ -84,6 +90,7 @@ impl<T: Real> Right<T> for Rows<T> {
 #[derive(Clone, Copy)]
 pub struct Patches<T> {
     pub places: [*const T; VECTORS],
+    pub goes: [isize; VECTORS],
     pub offsets: *const usize,
 }
 impl<T: Real> Right<T> for Patches<T> {
@@ -91,6 +98,10 @@ impl<T: Real> Right<T> for Patches<T> {
     fn get(&self, v: usize) -> *const T {
         // SAFETY: the tile calls `get` only for steps that exist.
         self.places[v].wrapping_add(unsafe { *self.offsets })
+    }
+    #[inline(always)]
+    fn goes(&self, v: usize) -> isize {
+        self.goes[v]
     }
     #[inline(always)]
     unsafe fn step(&mut self) {
@@ -110,7 +121,8 @@ pub struct Columns {
 ///
 /// # Safety
 /// `left` has `R` rows and `k` steps; `right` gives `V` readable vectors for `k` steps; the target has
-/// `R` rows and the columns that are stored, and no other thread uses them.
+/// `R` rows and the columns that are stored, and no other thread uses them. Where a bias steps by
+/// columns, vectors go side by side.
 #[inline(always)]
 pub unsafe fn tile<S: Simd, T: Real, const R: usize, const V: usize>(
     s: S,
@@ -121,6 +133,11 @@ pub unsafe fn tile<S: Simd, T: Real, const R: usize, const V: usize>(
     columns: Columns,
 ) {
     let lanes = lanes::<S, T>();
+    let goes: [isize; V] = std::array::from_fn(
+        #[inline(always)]
+        |v| right.goes(v),
+    );
+    let place = |r: usize, v: usize| target.start.wrapping_offset(r as isize * target.row + goes[v]);
     let mut sums = [[splat::<S, T>(s, T::ZERO); V]; R];
     for _ in 0..k {
         // SAFETY: step `_` of `k` exists for both sides.
@@ -158,9 +175,7 @@ pub unsafe fn tile<S: Simd, T: Real, const R: usize, const V: usize>(
         if target.add {
             for r in 0..R {
                 for v in 0..V {
-                    sums[r][v] =
-                        load::<S, T>(s, target.start.wrapping_offset(r as isize * target.row).add(v * lanes))
-                            + sums[r][v];
+                    sums[r][v] = load::<S, T>(s, place(r, v)) + sums[r][v];
                 }
             }
         }
@@ -189,10 +204,7 @@ pub unsafe fn tile<S: Simd, T: Real, const R: usize, const V: usize>(
         }
         for r in 0..R {
             for v in 0..V {
-                store::<S, T>(
-                    sums[r][v],
-                    target.start.wrapping_offset(r as isize * target.row).add(v * lanes),
-                );
+                store::<S, T>(sums[r][v], place(r, v));
             }
         }
     }
