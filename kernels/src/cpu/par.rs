@@ -17,7 +17,7 @@ pub fn for_each_range(n: usize, align: usize, cost_per_item: f64, f: impl Fn(Ran
 
 /// Compiled once: the thread pool's machinery for every closure would be most of this crate's code.
 fn for_each_piece(n: usize, piece: usize, f: &(dyn Fn(Range<usize>) + Sync)) {
-    if n <= 2 * piece || rayon::current_num_threads() == 1 {
+    if n <= 2 * piece || num_threads() == 1 {
         // The same pieces as below, so that a kernel sees the same boundaries.
         for start in (0..n).step_by(piece) {
             f(start..(start + piece).min(n));
@@ -27,9 +27,9 @@ fn for_each_piece(n: usize, piece: usize, f: &(dyn Fn(Range<usize>) + Sync)) {
     (0..n.div_ceil(piece)).into_par_iter().for_each(|i| f(i * piece..((i + 1) * piece).min(n)));
 }
 
-/// The number of threads kernels run on.
+/// The number of threads kernels run on. One under Miri, which is slow with threads that wait.
 pub fn num_threads() -> usize {
-    rayon::current_num_threads()
+    if cfg!(miri) { 1 } else { rayon::current_num_threads() }
 }
 
 /// Sets the number of threads of the process; `false` where kernels have already started threads.

@@ -174,7 +174,7 @@ fn a_bad_index_writes_nothing() {
 
 #[test]
 fn many_rows_on_threads() {
-    let (rows, n, width) = if cfg!(miri) { (5, 20, 33) } else { (500, 20_000, 67) };
+    let (rows, n, width) = if cfg!(miri) { (3, 9, 17) } else { (500, 20_000, 67) };
     let rng = &mut Numbers(3);
     let table = Operand::dense(&[rows, width], DType::F32, || rng.value());
     let ids = index(rng, &[n], rows);

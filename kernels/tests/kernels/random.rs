@@ -106,7 +106,7 @@ fn numbers_are_pytorchs() {
 
 fn numbers_of_the_vectors() {
     let file: Value = serde_json::from_str(include_str!("../fixtures/rng-vectors.json")).unwrap();
-    for seed in [42u64, 1] {
+    for seed in if cfg!(miri) { vec![1u64] } else { vec![42, 1] } {
         let (mut seen, mut left_out) = (0, vec![]);
         for (name, want) in file[seed.to_string()].as_object().unwrap() {
             let Some(got) = ours(name, &mut Generator::new(seed)) else {
@@ -157,7 +157,7 @@ fn strided(row: &Value, dtype: DType) -> Operand {
 #[test]
 fn order_and_dtypes_are_pytorchs() {
     let rows: Vec<Value> = serde_json::from_str(include_str!("../fixtures/draws.json")).unwrap();
-    for row in &rows {
+    for row in rows.iter().step_by(if cfg!(miri) { 7 } else { 1 }) {
         let dtype = dtype(&row["dtype"]);
         let (a, b) = (row["a"].as_f64().unwrap(), row["b"].as_f64().unwrap());
         let op = match row["op"].as_str().unwrap() {

@@ -131,6 +131,11 @@ pub fn epsilon(dtype: DType) -> f64 {
     }
 }
 
+/// Half the distance of a dtype's smallest numbers; only f16's are large enough to meet.
+pub fn tiniest(dtype: DType) -> f64 {
+    if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 }
+}
+
 static LEVEL: RwLock<()> = RwLock::new(());
 
 /// Held by tests that compare bits, so that no other test changes the instruction set meanwhile.
@@ -142,8 +147,11 @@ pub fn own_level() -> RwLockWriteGuard<'static, ()> {
     LEVEL.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs something on a pool of `n` threads.
+/// Runs something on a pool of `n` threads; not under Miri, which is slow with threads that wait.
 pub fn on_threads<R: Send>(n: usize, f: impl FnOnce() -> R + Send) -> R {
+    if cfg!(miri) {
+        return f();
+    }
     rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(f)
 }
 

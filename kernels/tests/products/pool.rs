@@ -77,7 +77,8 @@ impl Case {
 }
 
 fn close(got: f64, want: f64, size: f64, dtype: DType) -> bool {
-    (got - want).abs() <= epsilon(dtype) * want.abs() + 40.0 * epsilon(dtype.compute()) * size
+    (got - want).abs()
+        <= epsilon(dtype) * want.abs() + 40.0 * epsilon(dtype.compute()) * size + tiniest(dtype)
 }
 
 const FLOATS: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
