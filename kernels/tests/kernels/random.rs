@@ -109,6 +109,10 @@ fn numbers_of_the_vectors() {
     for seed in if cfg!(miri) { vec![1u64] } else { vec![42, 1] } {
         let (mut seen, mut left_out) = (0, vec![]);
         for (name, want) in file[seed.to_string()].as_object().unwrap() {
+            // The longer ones are the same code again.
+            if cfg!(miri) && numbers(want).len() > 17 {
+                continue;
+            }
             let Some(got) = ours(name, &mut Generator::new(seed)) else {
                 left_out.push(name.as_str());
                 continue;
@@ -123,6 +127,9 @@ fn numbers_of_the_vectors() {
                 let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 4e-16_f64.max(1e-7 * b.abs());
                 assert!(got.iter().zip(&want).all(near), "{name}, seed {seed}: {got:?} {want:?}");
             }
+        }
+        if cfg!(miri) {
+            return;
         }
         assert_eq!(
             left_out,
