@@ -39,7 +39,8 @@ impl Array {
     /// At an index of a larger shape this one is broadcast to.
     pub fn broadcast_at(&self, index: &[usize]) -> f64 {
         let tail = &index[index.len() - self.shape.len()..];
-        let own: Vec<usize> = tail.iter().zip(&self.shape).map(|(&i, &n)| if n == 1 { 0 } else { i }).collect();
+        let own: Vec<usize> =
+            tail.iter().zip(&self.shape).map(|(&i, &n)| if n == 1 { 0 } else { i }).collect();
         self.at(&own)
     }
 

@@ -189,8 +189,9 @@ impl Draw {
     /// Distinct values in random order, a step of 1/4 apart (whole numbers, if asked).
     pub fn distinct(&mut self, shape: &[usize]) -> Input {
         let n: usize = shape.iter().product();
-        let mut values: Vec<f64> =
-            (0..n).map(|i| if self.whole { i as f64 } else { (i as f64 - n as f64 / 2.0) / 4.0 + 0.1 }).collect();
+        let mut values: Vec<f64> = (0..n)
+            .map(|i| if self.whole { i as f64 } else { (i as f64 - n as f64 / 2.0) / 4.0 + 0.1 })
+            .collect();
         for i in (1..n).rev() {
             values.swap(i, self.below(i + 1));
         }

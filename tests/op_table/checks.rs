@@ -23,7 +23,10 @@ pub fn for_every_row(rows: Vec<Row>, cases: u32, what: &str, check: impl Fn(&Row
             let outcome = catch_unwind(AssertUnwindSafe(|| check(row, seed)));
             let outcome = outcome.unwrap_or_else(|p| {
                 let text = p.downcast_ref::<String>().cloned();
-                Err(format!("panicked: {}", text.or(p.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default()))
+                Err(format!(
+                    "panicked: {}",
+                    text.or(p.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default()
+                ))
             });
             outcome.map_err(TestCaseError::fail)
         });
@@ -51,7 +54,11 @@ fn compare(got: &Tensor, want: &Array, tolerance: f64) -> Check {
     for (i, (g, w)) in got.to_vec::<f64>().into_iter().zip(&want.data).enumerate() {
         let same = g == *w || (g.is_nan() && w.is_nan()) || (g - w).abs() <= tolerance * scale;
         if !same {
-            return Err(format!("element {i} is {g}, expected {w} (shape {:?}, {})", want.shape, got.dtype()));
+            return Err(format!(
+                "element {i} is {g}, expected {w} (shape {:?}, {})",
+                want.shape,
+                got.dtype()
+            ));
         }
     }
     Ok(())
@@ -143,11 +150,13 @@ pub fn dtypes(row: &Row, seed: u64) -> Check {
             i.array.data = i.tensor(dtype).to_vec();
         }
         let got = run(&tensors(&inputs, dtype));
-        compare(&got, &truth(&arrays(&inputs)), tolerance * row.loose).map_err(|e| format!("{dtype}: {e}"))?;
+        compare(&got, &truth(&arrays(&inputs)), tolerance * row.loose)
+            .map_err(|e| format!("{dtype}: {e}"))?;
     }
     if row.ints {
         for dtype in [DType::I64, DType::I32, DType::I16, DType::I8, DType::U8] {
-            let Case { inputs, run, truth } = (row.draw)(&mut Draw { whole: true, ..Draw::new(seed, Size::Tiny) });
+            let Case { inputs, run, truth } =
+                (row.draw)(&mut Draw { whole: true, ..Draw::new(seed, Size::Tiny) });
             let got = run(&tensors(&inputs, dtype));
             compare(&got, &truth(&arrays(&inputs)), 0.0).map_err(|e| format!("{dtype}: {e}"))?;
         }

@@ -55,7 +55,6 @@ fn simd_levels() {
     set_simd_level(best);
 }
 
-
 /// Every public method of the operations' files is called by some row.
 #[test]
 fn every_operation_has_a_row() {
@@ -66,7 +65,11 @@ fn every_operation_has_a_row() {
     let text = rows::SOURCES.concat();
     let called = |name: &str| {
         let words = |start: &str, end: &str| text.contains(&format!("{start}{name}{end}"));
-        words(".", "(") || words("::", "(") || words(" ", "(") || words("            ", " ") || words(" ", " ")
+        words(".", "(")
+            || words("::", "(")
+            || words(" ", "(")
+            || words("            ", " ")
+            || words(" ", " ")
     };
     let missing: Vec<&String> = public.iter().filter(|n| !called(n)).collect();
     assert!(missing.is_empty(), "operations without a row in tests/op_table/rows: {missing:?}");
@@ -84,9 +87,11 @@ fn read_methods(folder: &Path, names: &mut BTreeSet<String>) {
         let text = std::fs::read_to_string(&path).expect("a source file");
         for line in text.lines() {
             let line = line.trim();
-            let ident = |s: &str| s.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+            let ident =
+                |s: &str| s.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
             if let Some(rest) = line.strip_prefix("pub fn ") {
-                let makes = ["-> Tensor", "(Tensor", "Vec<Tensor>", "-> &mut Self"].iter().any(|r| line.contains(r));
+                let makes =
+                    ["-> Tensor", "(Tensor", "Vec<Tensor>", "-> &mut Self"].iter().any(|r| line.contains(r));
                 if makes && !rest.starts_with("try_") {
                     names.insert(ident(rest));
                 }

@@ -97,12 +97,16 @@ pub fn rows() -> Vec<Row> {
         .into_iter()
         .map(|r| if ["neg", "clamp"].contains(&r.name) { r } else { r.ints() }),
     );
-    rows.extend(unary! {
-        isnan() any |v| bool(v.is_nan());
-        isinf() any |v| bool(v.is_infinite());
-        isfinite() any |v| bool(v.is_finite());
-        logical_not() any |v| bool(v == 0.0);
-    }.into_iter().map(|r| r.orders(0)));
+    rows.extend(
+        unary! {
+            isnan() any |v| bool(v.is_nan());
+            isinf() any |v| bool(v.is_infinite());
+            isfinite() any |v| bool(v.is_finite());
+            logical_not() any |v| bool(v == 0.0);
+        }
+        .into_iter()
+        .map(|r| r.orders(0)),
+    );
     rows.extend(binary! {
         div any positive |a, b| a / b;
         atan2 any positive |a, b| a.atan2(b);
@@ -148,17 +152,21 @@ pub fn rows() -> Vec<Row> {
     rows.extend([
         row("remainder, differentiated", |d| {
             let (l, r) = d.broadcast_pair();
-            case([d.floats(&l, 3.2, 3.8), d.floats(&r, 1.2, 1.5)], |x| x[0].remainder(&x[1]), |x| {
-                x[0].zip(&x[1], |a, b| a - b * (a / b).floor())
-            })
+            case(
+                [d.floats(&l, 3.2, 3.8), d.floats(&r, 1.2, 1.5)],
+                |x| x[0].remainder(&x[1]),
+                |x| x[0].zip(&x[1], |a, b| a - b * (a / b).floor()),
+            )
         })
         .orders(1)
         .loose(4.0),
         row("arithmetic with numbers", |d| {
             let shape = d.any_shape(0, 3);
-            case([d.positive(&shape)], |x| (2.0 - &x[0] * 3.0) / (1.0 + &x[0]) + 1.0 / &x[0] - 0.5, |a| {
-                a[0].map(|v| (2.0 - v * 3.0) / (1.0 + v) + 1.0 / v - 0.5)
-            })
+            case(
+                [d.positive(&shape)],
+                |x| (2.0 - &x[0] * 3.0) / (1.0 + &x[0]) + 1.0 / &x[0] - 0.5,
+                |a| a[0].map(|v| (2.0 - v * 3.0) / (1.0 + v) + 1.0 / v - 0.5),
+            )
         })
         .loose(8.0),
         row("pow of a number", |d| {
@@ -169,39 +177,53 @@ pub fn rows() -> Vec<Row> {
         .loose(8.0),
         row("where_", |d| {
             let (l, r) = d.broadcast_pair();
-            case([d.mask(&l), d.any(&r), d.any(&l)], |x| Tensor::where_(&x[0], &x[1], &x[2]), |a| {
-                let first = a[0].zip(&a[1], |c, v| if c == 1.0 { v } else { f64::NAN });
-                first.zip(&a[2], |f, v| if f.is_nan() { v } else { f })
-            })
+            case(
+                [d.mask(&l), d.any(&r), d.any(&l)],
+                |x| Tensor::where_(&x[0], &x[1], &x[2]),
+                |a| {
+                    let first = a[0].zip(&a[1], |c, v| if c == 1.0 { v } else { f64::NAN });
+                    first.zip(&a[2], |f, v| if f.is_nan() { v } else { f })
+                },
+            )
         })
         .ints(),
         row("masked_fill", |d| {
             let shape = d.any_shape(0, 3);
-            case([d.any(&shape), d.mask(&shape)], |x| x[0].masked_fill(&x[1], 3.0), |a| {
-                a[0].zip(&a[1], |v, m| if m == 1.0 { 3.0 } else { v })
-            })
+            case(
+                [d.any(&shape), d.mask(&shape)],
+                |x| x[0].masked_fill(&x[1], 3.0),
+                |a| a[0].zip(&a[1], |v, m| if m == 1.0 { 3.0 } else { v }),
+            )
         })
         .ints(),
         row("lerp", |d| {
             let s = d.any_shape(0, 3);
-            case([d.any(&s), d.any(&s), d.any(&s)], |x| x[0].lerp(&x[1], &x[2]), |a| {
-                let step = a[1].zip(&a[0], |e, s| e - s).zip(&a[2], |d, w| d * w);
-                a[0].zip(&step, |s, t| s + t)
-            })
+            case(
+                [d.any(&s), d.any(&s), d.any(&s)],
+                |x| x[0].lerp(&x[1], &x[2]),
+                |a| {
+                    let step = a[1].zip(&a[0], |e, s| e - s).zip(&a[2], |d, w| d * w);
+                    a[0].zip(&step, |s, t| s + t)
+                },
+            )
         })
         .loose(4.0),
         row("addcmul", |d| {
             let s = d.any_shape(0, 3);
-            case([d.any(&s), d.any(&s), d.any(&s)], |x| x[0].addcmul(&x[1], &x[2], 0.5), |a| {
-                a[0].zip(&a[1].zip(&a[2], |p, q| p * q), |v, t| v + 0.5 * t)
-            })
+            case(
+                [d.any(&s), d.any(&s), d.any(&s)],
+                |x| x[0].addcmul(&x[1], &x[2], 0.5),
+                |a| a[0].zip(&a[1].zip(&a[2], |p, q| p * q), |v, t| v + 0.5 * t),
+            )
         })
         .loose(4.0),
         row("addcdiv", |d| {
             let s = d.any_shape(0, 3);
-            case([d.any(&s), d.any(&s), d.positive(&s)], |x| x[0].addcdiv(&x[1], &x[2], 0.5), |a| {
-                a[0].zip(&a[1].zip(&a[2], |p, q| p / q), |v, t| v + 0.5 * t)
-            })
+            case(
+                [d.any(&s), d.any(&s), d.positive(&s)],
+                |x| x[0].addcdiv(&x[1], &x[2], 0.5),
+                |a| a[0].zip(&a[1].zip(&a[2], |p, q| p / q), |v, t| v + 0.5 * t),
+            )
         })
         .loose(4.0),
         row("to_dtype", |d| {
@@ -294,18 +316,31 @@ fn in_place() -> Vec<Row> {
         )
     }
     rows.extend([
-        row("addcmul_", |d| ternary(d, |y, x| drop(y.addcmul_(&x[1], &x[2], 0.5)), |a, b, c| a + 0.5 * b * c)).loose(4.0),
-        row("addcdiv_", |d| ternary(d, |y, x| drop(y.addcdiv_(&x[1], &x[2], 0.5)), |a, b, c| a + 0.5 * b / c)).loose(4.0),
-        row("lerp_", |d| ternary(d, |y, x| drop(y.lerp_(&x[1], &x[2])), |a, b, c| a + (b - a) * c)).loose(4.0),
+        row("addcmul_", |d| {
+            ternary(d, |y, x| drop(y.addcmul_(&x[1], &x[2], 0.5)), |a, b, c| a + 0.5 * b * c)
+        })
+        .loose(4.0),
+        row("addcdiv_", |d| {
+            ternary(d, |y, x| drop(y.addcdiv_(&x[1], &x[2], 0.5)), |a, b, c| a + 0.5 * b / c)
+        })
+        .loose(4.0),
+        row("lerp_", |d| ternary(d, |y, x| drop(y.lerp_(&x[1], &x[2])), |a, b, c| a + (b - a) * c))
+            .loose(4.0),
         row("masked_fill_", |d| {
             let s = d.any_shape(0, 3);
-            case([d.any(&s), d.mask(&s)], |x| changed(&(&x[0] + 0.0), |y| drop(y.masked_fill_(&x[1], -1.0))), |a| {
-                a[0].zip(&a[1], |v, m| if m == 1.0 { -1.0 } else { v })
-            })
+            case(
+                [d.any(&s), d.mask(&s)],
+                |x| changed(&(&x[0] + 0.0), |y| drop(y.masked_fill_(&x[1], -1.0))),
+                |a| a[0].zip(&a[1], |v, m| if m == 1.0 { -1.0 } else { v }),
+            )
         }),
         row("clamp_", |d| {
             let s = d.any_shape(0, 3);
-            case([d.any(&s)], |x| changed(&(&x[0] + 0.0), |y| drop(y.clamp_(-0.5, None))), |a| a[0].map(|v| v.max(-0.5)))
+            case(
+                [d.any(&s)],
+                |x| changed(&(&x[0] + 0.0), |y| drop(y.clamp_(-0.5, None))),
+                |a| a[0].map(|v| v.max(-0.5)),
+            )
         }),
         row("fill_", |d| {
             let s = d.any_shape(0, 3);

@@ -100,71 +100,113 @@ pub fn rows() -> Vec<Row> {
         }),
         row("conv1d", |d| {
             let n = if d.size == Size::Large { 3000 } else { 5 + d.below(4) };
-            case([d.any(&[2, 3, n]), d.any(&[2, 3, 3])], |x| x[0].conv1d(&x[1], None, ConvOptions::default()), move |a| {
-                let y = conv2d(&a[0].reshape(&[2, 3, 1, n]), &a[1].reshape(&[2, 3, 1, 3]), 1, 0, 1, 1);
-                y.reshape(&[2, 2, n - 2])
-            })
+            case(
+                [d.any(&[2, 3, n]), d.any(&[2, 3, 3])],
+                |x| x[0].conv1d(&x[1], None, ConvOptions::default()),
+                move |a| {
+                    let y = conv2d(&a[0].reshape(&[2, 3, 1, n]), &a[1].reshape(&[2, 3, 1, 3]), 1, 0, 1, 1);
+                    y.reshape(&[2, 2, n - 2])
+                },
+            )
         }),
         row("max_pool2d", |d| {
             let s = image(d, 2);
-            case([d.distinct(&s)], |x| x[0].max_pool2d(PoolOptions::new(3).stride(2).padding(1)), |a| {
-                windows(&a[0], 3, 2, 1, largest)
-            })
+            case(
+                [d.distinct(&s)],
+                |x| x[0].max_pool2d(PoolOptions::new(3).stride(2).padding(1)),
+                |a| windows(&a[0], 3, 2, 1, largest),
+            )
         }),
         row("max_pool2d_with_indices", |d| {
             let s = image(d, 2);
             let n = s[2] * s[3];
-            case([d.distinct(&s)], move |x| {
-                let (values, at) = x[0].max_pool2d_with_indices(2);
-                let flat = x[0].reshape([x[0].size(0) as isize, 2, n as isize]);
-                values + flat.gather(2, &at.flatten(2, -1)).reshape(at.shape())
-            }, |a| windows(&a[0], 2, 2, 0, largest).map(|v| 2.0 * v))
+            case(
+                [d.distinct(&s)],
+                move |x| {
+                    let (values, at) = x[0].max_pool2d_with_indices(2);
+                    let flat = x[0].reshape([x[0].size(0) as isize, 2, n as isize]);
+                    values + flat.gather(2, &at.flatten(2, -1)).reshape(at.shape())
+                },
+                |a| windows(&a[0], 2, 2, 0, largest).map(|v| 2.0 * v),
+            )
         }),
         row("max_pool1d", |d| {
-            case([d.distinct(&[2, 3, 8])], |x| x[0].max_pool1d(2), |a| {
-                Array::from_fn(&[2, 3, 4], |i| (0..2).map(|j| a[0].at(&[i[0], i[1], 2 * i[2] + j])).fold(f64::MIN, f64::max))
-            })
+            case(
+                [d.distinct(&[2, 3, 8])],
+                |x| x[0].max_pool1d(2),
+                |a| {
+                    Array::from_fn(&[2, 3, 4], |i| {
+                        (0..2).map(|j| a[0].at(&[i[0], i[1], 2 * i[2] + j])).fold(f64::MIN, f64::max)
+                    })
+                },
+            )
         }),
         row("max_pool1d_with_indices", |d| {
-            case([d.distinct(&[2, 3, 8])], |x| x[0].max_pool1d_with_indices(2).0, |a| {
-                Array::from_fn(&[2, 3, 4], |i| (0..2).map(|j| a[0].at(&[i[0], i[1], 2 * i[2] + j])).fold(f64::MIN, f64::max))
-            })
+            case(
+                [d.distinct(&[2, 3, 8])],
+                |x| x[0].max_pool1d_with_indices(2).0,
+                |a| {
+                    Array::from_fn(&[2, 3, 4], |i| {
+                        (0..2).map(|j| a[0].at(&[i[0], i[1], 2 * i[2] + j])).fold(f64::MIN, f64::max)
+                    })
+                },
+            )
         }),
         row("avg_pool2d", |d| {
             let s = image(d, 2);
             let include = d.flag();
-            case([d.any(&s)], move |x| x[0].avg_pool2d(PoolOptions::new(2).padding(1).count_include_pad(include)), move |a| {
-                windows(&a[0], 2, 2, 1, |seen| {
-                    let count = if include { seen.len() } else { seen.iter().flatten().count() };
-                    seen.iter().flatten().sum::<f64>() / count as f64
-                })
-            })
+            case(
+                [d.any(&s)],
+                move |x| x[0].avg_pool2d(PoolOptions::new(2).padding(1).count_include_pad(include)),
+                move |a| {
+                    windows(&a[0], 2, 2, 1, |seen| {
+                        let count = if include { seen.len() } else { seen.iter().flatten().count() };
+                        seen.iter().flatten().sum::<f64>() / count as f64
+                    })
+                },
+            )
         })
         .loose(4.0),
         row("avg_pool1d", |d| {
-            case([d.any(&[2, 3, 8])], |x| x[0].avg_pool1d(2), |a| {
-                Array::from_fn(&[2, 3, 4], |i| (0..2).map(|j| a[0].at(&[i[0], i[1], 2 * i[2] + j]) / 2.0).sum())
-            })
+            case(
+                [d.any(&[2, 3, 8])],
+                |x| x[0].avg_pool1d(2),
+                |a| {
+                    Array::from_fn(&[2, 3, 4], |i| {
+                        (0..2).map(|j| a[0].at(&[i[0], i[1], 2 * i[2] + j]) / 2.0).sum()
+                    })
+                },
+            )
         })
         .loose(4.0),
         row("adaptive_avg_pool2d", |d| {
             let s = image(d, 2);
-            case([d.any(&s)], |x| x[0].adaptive_avg_pool2d([2, 3]), |a| {
-                let s = &a[0].shape;
-                let cell = |i: usize, out: usize, n: usize| (i * n / out)..((i + 1) * n).div_ceil(out);
-                Array::from_fn(&[s[0], s[1], 2, 3], |i| {
-                    let (rows, cols) = (cell(i[2], 2, s[2]), cell(i[3], 3, s[3]));
-                    let count = (rows.len() * cols.len()) as f64;
-                    let each = rows.flat_map(|r| cols.clone().map(move |c| (r, c)));
-                    each.map(|(r, c)| a[0].at(&[i[0], i[1], r, c])).sum::<f64>() / count
-                })
-            })
+            case(
+                [d.any(&s)],
+                |x| x[0].adaptive_avg_pool2d([2, 3]),
+                |a| {
+                    let s = &a[0].shape;
+                    let cell = |i: usize, out: usize, n: usize| (i * n / out)..((i + 1) * n).div_ceil(out);
+                    Array::from_fn(&[s[0], s[1], 2, 3], |i| {
+                        let (rows, cols) = (cell(i[2], 2, s[2]), cell(i[3], 3, s[3]));
+                        let count = (rows.len() * cols.len()) as f64;
+                        let each = rows.flat_map(|r| cols.clone().map(move |c| (r, c)));
+                        each.map(|(r, c)| a[0].at(&[i[0], i[1], r, c])).sum::<f64>() / count
+                    })
+                },
+            )
         })
         .loose(8.0),
         row("adaptive_avg_pool1d", |d| {
-            case([d.any(&[2, 3, 8])], |x| x[0].adaptive_avg_pool1d(4), |a| {
-                Array::from_fn(&[2, 3, 4], |i| (0..2).map(|j| a[0].at(&[i[0], i[1], 2 * i[2] + j]) / 2.0).sum())
-            })
+            case(
+                [d.any(&[2, 3, 8])],
+                |x| x[0].adaptive_avg_pool1d(4),
+                |a| {
+                    Array::from_fn(&[2, 3, 4], |i| {
+                        (0..2).map(|j| a[0].at(&[i[0], i[1], 2 * i[2] + j]) / 2.0).sum()
+                    })
+                },
+            )
         })
         .loose(4.0),
         row("layer_norm", |d| {
@@ -181,7 +223,11 @@ pub fn rows() -> Vec<Row> {
             case(
                 [d.any(&[n, 3, l]), d.any(&[3]), d.any(&[3])],
                 |x| x[0].batch_norm_train(Some(&x[1]), Some(&x[2]), 1e-2).0,
-                |a| batch_normalised(&a[0], 1e-2).zip(&channel(&a[1]), |v, w| v * w).zip(&channel(&a[2]), |v, b| v + b),
+                |a| {
+                    batch_normalised(&a[0], 1e-2)
+                        .zip(&channel(&a[1]), |v, w| v * w)
+                        .zip(&channel(&a[2]), |v, b| v + b)
+                },
             )
         })
         .loose(30.0),
@@ -200,11 +246,15 @@ pub fn rows() -> Vec<Row> {
         .loose(20.0),
         row("group_norm", |d| {
             let s = [2, 4, 3 + d.below(3)];
-            case([d.any(&s), d.any(&[4]), d.any(&[4])], |x| x[0].group_norm(2, Some(&x[1]), Some(&x[2]), 1e-2), |a| {
-                let s = &a[0].shape;
-                let y = a[0].reshape(&[s[0] * 2, 2 * s[2]]).along(1, |v| normalised(v, 1e-2)).reshape(s);
-                y.zip(&channel(&a[1]), |v, w| v * w).zip(&channel(&a[2]), |v, b| v + b)
-            })
+            case(
+                [d.any(&s), d.any(&[4]), d.any(&[4])],
+                |x| x[0].group_norm(2, Some(&x[1]), Some(&x[2]), 1e-2),
+                |a| {
+                    let s = &a[0].shape;
+                    let y = a[0].reshape(&[s[0] * 2, 2 * s[2]]).along(1, |v| normalised(v, 1e-2)).reshape(s);
+                    y.zip(&channel(&a[1]), |v, w| v * w).zip(&channel(&a[2]), |v, b| v + b)
+                },
+            )
         })
         .loose(30.0),
         row("dropout out of training", |d| {

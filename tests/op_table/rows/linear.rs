@@ -34,12 +34,16 @@ pub fn rows() -> Vec<Row> {
         }),
         row("matmul, vector and matrices", |d| {
             let (m, k, n) = sides(d);
-            case([d.any(&[k]), d.any(&[2, k, n.min(m)])], |x| x[0].matmul(&x[1]), |a| {
-                let row = a[0].reshape(&[1, a[0].data.len()]);
-                let y = row.matmul(&a[1]);
-                let shape = [y.shape[0], y.shape[2]];
-                y.reshape(&shape)
-            })
+            case(
+                [d.any(&[k]), d.any(&[2, k, n.min(m)])],
+                |x| x[0].matmul(&x[1]),
+                |a| {
+                    let row = a[0].reshape(&[1, a[0].data.len()]);
+                    let y = row.matmul(&a[1]);
+                    let shape = [y.shape[0], y.shape[2]];
+                    y.reshape(&shape)
+                },
+            )
         }),
         row("mm", |d| {
             let (m, k, n) = sides(d);
@@ -52,7 +56,11 @@ pub fn rows() -> Vec<Row> {
         }),
         row("mv", |d| {
             let (m, k, _) = sides(d);
-            case([d.any(&[m, k]), d.any(&[k])], |x| x[0].mv(&x[1]), move |a| a[0].matmul(&column(&a[1])).reshape(&[m]))
+            case(
+                [d.any(&[m, k]), d.any(&[k])],
+                |x| x[0].mv(&x[1]),
+                move |a| a[0].matmul(&column(&a[1])).reshape(&[m]),
+            )
         }),
         row("dot", |d| {
             let n = d.shape(1)[0];
@@ -60,15 +68,19 @@ pub fn rows() -> Vec<Row> {
         }),
         row("outer", |d| {
             let (m, _, n) = sides(d);
-            case([d.any(&[m]), d.any(&[n])], |x| x[0].outer(&x[1]), move |a| {
-                column(&a[0]).matmul(&a[1].reshape(&[1, n]))
-            })
+            case(
+                [d.any(&[m]), d.any(&[n])],
+                |x| x[0].outer(&x[1]),
+                move |a| column(&a[0]).matmul(&a[1].reshape(&[1, n])),
+            )
         }),
         row("addmm", |d| {
             let (m, k, n) = sides(d);
-            case([d.any(&[n]), d.any(&[m, k]), d.any(&[k, n])], |x| x[0].addmm(&x[1], &x[2], 0.5, 2.0), |a| {
-                a[1].matmul(&a[2]).zip(&a[0], |p, c| 2.0 * p + 0.5 * c)
-            })
+            case(
+                [d.any(&[n]), d.any(&[m, k]), d.any(&[k, n])],
+                |x| x[0].addmm(&x[1], &x[2], 0.5, 2.0),
+                |a| a[1].matmul(&a[2]).zip(&a[0], |p, c| 2.0 * p + 0.5 * c),
+            )
         }),
         row("baddbmm", |d| {
             let (m, k, n) = sides(d);
@@ -89,7 +101,11 @@ pub fn rows() -> Vec<Row> {
         }),
         row("linear without bias", |d| {
             let (m, k, n) = sides(d);
-            case([d.any(&[m, k]), d.any(&[n, k])], |x| x[0].linear(&x[1], None), |a| a[0].matmul(&a[1].permute(&[1, 0])))
+            case(
+                [d.any(&[m, k]), d.any(&[n, k])],
+                |x| x[0].linear(&x[1], None),
+                |a| a[0].matmul(&a[1].permute(&[1, 0])),
+            )
         }),
         row("einsum, a product of batches", |d| {
             let (m, k, n) = sides(d);
@@ -110,9 +126,15 @@ pub fn rows() -> Vec<Row> {
         }),
         row("einsum, diagonals and ellipsis", |d| {
             let (m, n) = (1 + d.below(4), 1 + d.below(4));
-            case([d.any(&[m, n, n])], |x| Tensor::einsum("...ii->...", &[&x[0]]), |a| {
-                Array::from_fn(&[a[0].shape[0]], |i| (0..a[0].shape[1]).map(|j| a[0].at(&[i[0], j, j])).sum())
-            })
+            case(
+                [d.any(&[m, n, n])],
+                |x| Tensor::einsum("...ii->...", &[&x[0]]),
+                |a| {
+                    Array::from_fn(&[a[0].shape[0]], |i| {
+                        (0..a[0].shape[1]).map(|j| a[0].at(&[i[0], j, j])).sum()
+                    })
+                },
+            )
         }),
     ];
     products.into_iter().map(|r| r.loose(30.0)).collect()

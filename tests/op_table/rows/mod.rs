@@ -11,17 +11,10 @@ use crate::case::Row;
 
 /// Every row.
 pub fn all() -> Vec<Row> {
-    [
-        elementwise::rows(),
-        reduce::rows(),
-        shape::rows(),
-        index::rows(),
-        linear::rows(),
-        layers::rows(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [elementwise::rows(), reduce::rows(), shape::rows(), index::rows(), linear::rows(), layers::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The text of the rows: an operation counts as tested if a row calls it.

@@ -64,13 +64,18 @@ fn over(
     if d.flag() {
         dims.reverse();
     }
-    let args: Vec<isize> = dims.iter().map(|&i| if d.flag() { i as isize } else { i as isize - n as isize }).collect();
+    let args: Vec<isize> =
+        dims.iter().map(|&i| if d.flag() { i as isize } else { i as isize - n as isize }).collect();
     let input = if distinct { d.distinct(&shape) } else { d.any(&shape) };
-    case([input], move |x| run(&x[0], &args, keepdim), move |a| {
-        let mut dims = dims.clone();
-        dims.sort();
-        a[0].reduce(&dims, keepdim, f)
-    })
+    case(
+        [input],
+        move |x| run(&x[0], &args, keepdim),
+        move |a| {
+            let mut dims = dims.clone();
+            dims.sort();
+            a[0].reduce(&dims, keepdim, f)
+        },
+    )
 }
 
 /// Along one dimension, kept or not.
@@ -127,24 +132,36 @@ pub fn rows() -> Vec<Row> {
     for r in &mut rows {
         match r.name {
             "sum" | "mean" | "norm" => r.loose = 30.0,
-            "prod" => (r.loose, r.draw) = (30.0, |d| {
-                let shape = if d.size == crate::case::Size::Large { vec![4, 5] } else { any(d) };
-                case([d.positive(&shape)], |x| x[0].prod(), |a| a[0].reduce(&[], false, |v| v.iter().product()))
-            }),
+            "prod" => {
+                (r.loose, r.draw) = (30.0, |d| {
+                    let shape = if d.size == crate::case::Size::Large { vec![4, 5] } else { any(d) };
+                    case(
+                        [d.positive(&shape)],
+                        |x| x[0].prod(),
+                        |a| a[0].reduce(&[], false, |v| v.iter().product()),
+                    )
+                })
+            }
             "var" | "std" => r.loose = 10.0,
             _ => {}
         }
     }
-    rows.extend(whole! {
-        any any mask |v| truth(v.iter().any(|&x| x != 0.0));
-        all any mask |v| truth(v.iter().all(|&x| x != 0.0));
-    }.into_iter().map(|r| r.orders(0)));
+    rows.extend(
+        whole! {
+            any any mask |v| truth(v.iter().any(|&x| x != 0.0));
+            all any mask |v| truth(v.iter().all(|&x| x != 0.0));
+        }
+        .into_iter()
+        .map(|r| r.orders(0)),
+    );
     rows.extend([
         row("sum of integers and bool", |d| {
             let s = any(d);
-            case([d.floats(&s, 0.0, 3.0).constant()], |x| x[0].to_dtype(DType::U8).sum() + x[0].gt(1.0).sum(), |a| {
-                a[0].map(|v| v.trunc() + truth(v > 1.0)).reduce(&[], false, sum)
-            })
+            case(
+                [d.floats(&s, 0.0, 3.0).constant()],
+                |x| x[0].to_dtype(DType::U8).sum() + x[0].gt(1.0).sum(),
+                |a| a[0].map(|v| v.trunc() + truth(v > 1.0)).reduce(&[], false, sum),
+            )
         })
         .orders(0),
         row("sum_dim", |d| {
@@ -165,29 +182,39 @@ pub fn rows() -> Vec<Row> {
         .loose(10.0),
         row("std_dim", |d| {
             let s = at_least_two(d);
-            along(d, [s, vec![2]].concat(), |x, _, k| x.std_dim(-2, 1.0, k), var).on_dim_before_last(|v| var(v).sqrt())
+            along(d, [s, vec![2]].concat(), |x, _, k| x.std_dim(-2, 1.0, k), var)
+                .on_dim_before_last(|v| var(v).sqrt())
         })
         .loose(10.0),
         row("var_mean_dim", |d| {
             let s = at_least_two(d);
-            along(d, s, |x, _, k| {
-                let (v, m) = x.var_mean_dim(-1, 0.0, k);
-                v + m
-            }, sum)
+            along(
+                d,
+                s,
+                |x, _, k| {
+                    let (v, m) = x.var_mean_dim(-1, 0.0, k);
+                    v + m
+                },
+                sum,
+            )
             .on_last_dim(|v| var(v) * (v.len() as f64 - 1.0) / v.len() as f64 + mean(v))
         })
         .loose(10.0),
         row("norm_dim", |d| {
             let s = filled(d);
             let p = d.one_of(&[0.0, 1.0, 2.0, 3.0, f64::INFINITY, f64::NEG_INFINITY]);
-            case([d.distinct(&s)], move |x| x[0].norm_dim(p, [], false), move |a| {
-                a[0].reduce(&[], false, |v| match p {
-                    0.0 => v.iter().filter(|x| **x != 0.0).count() as f64,
-                    f64::INFINITY => max(&v.iter().map(|x| x.abs()).collect::<Vec<_>>()),
-                    f64::NEG_INFINITY => min(&v.iter().map(|x| x.abs()).collect::<Vec<_>>()),
-                    _ => v.iter().map(|x| x.abs().powf(p)).sum::<f64>().powf(1.0 / p),
-                })
-            })
+            case(
+                [d.distinct(&s)],
+                move |x| x[0].norm_dim(p, [], false),
+                move |a| {
+                    a[0].reduce(&[], false, |v| match p {
+                        0.0 => v.iter().filter(|x| **x != 0.0).count() as f64,
+                        f64::INFINITY => max(&v.iter().map(|x| x.abs()).collect::<Vec<_>>()),
+                        f64::NEG_INFINITY => min(&v.iter().map(|x| x.abs()).collect::<Vec<_>>()),
+                        _ => v.iter().map(|x| x.abs().powf(p)).sum::<f64>().powf(1.0 / p),
+                    })
+                },
+            )
         })
         .loose(30.0),
         row("logsumexp", |d| {
@@ -215,16 +242,22 @@ pub fn rows() -> Vec<Row> {
         .orders(0),
         row("count_nonzero", |d| {
             let s = any(d);
-            case([d.any(&s)], |x| x[0].relu().count_nonzero([]), |a| {
-                a[0].reduce(&[], false, |v| v.iter().filter(|x| **x > 0.0).count() as f64)
-            })
+            case(
+                [d.any(&s)],
+                |x| x[0].relu().count_nonzero([]),
+                |a| a[0].reduce(&[], false, |v| v.iter().filter(|x| **x > 0.0).count() as f64),
+            )
         })
         .orders(0),
         row("prod_dim", |d| {
             let n = 1 + d.below(3);
             let s = if d.size == crate::case::Size::Large { vec![300, 5, 90] } else { d.shape(n) };
             let (dim, arg) = (s.len() - 2.min(s.len()), -(2.min(s.len()) as isize));
-            case([d.positive(&s)], move |x| x[0].prod_dim(arg, false), move |a| a[0].reduce(&[dim], false, |v| v.iter().product()))
+            case(
+                [d.positive(&s)],
+                move |x| x[0].prod_dim(arg, false),
+                move |a| a[0].reduce(&[dim], false, |v| v.iter().product()),
+            )
         })
         .loose(20.0),
         row("max_dim", |d| {
@@ -265,11 +298,17 @@ pub fn rows() -> Vec<Row> {
             let s = d.full_shape(n);
             along(d, s, |x, dim, k| x.kthvalue(1, dim, k).0, min)
         }),
-        row("cumsum", |d| lines(d, false, |x, dim| x.cumsum(dim), |v| running(v, |a, b| a + b))).ints().loose(30.0),
+        row("cumsum", |d| lines(d, false, |x, dim| x.cumsum(dim), |v| running(v, |a, b| a + b)))
+            .ints()
+            .loose(30.0),
         row("cumprod", |d| {
             if d.size == crate::case::Size::Large {
                 let shape = [5000, 6];
-                return case([d.unit_steps(&shape)], |x| x[0].cumprod(1), |a| a[0].along(1, |v| running(v, |a, b| a * b)));
+                return case(
+                    [d.unit_steps(&shape)],
+                    |x| x[0].cumprod(1),
+                    |a| a[0].along(1, |v| running(v, |a, b| a * b)),
+                );
             }
             lines(d, false, |x, dim| x.cumprod(dim), |v| running(v, |a, b| a * b))
         })
@@ -290,40 +329,64 @@ pub fn rows() -> Vec<Row> {
         .orders(0),
         row("topk", |d| {
             let largest = d.flag();
-            lines(d, true, move |x, dim| x.topk(1, dim, largest).0, move |v| pick(v, &sorted(v, largest)[..1]))
+            lines(
+                d,
+                true,
+                move |x, dim| x.topk(1, dim, largest).0,
+                move |v| pick(v, &sorted(v, largest)[..1]),
+            )
         }),
         row("topk, positions", |d| {
             let largest = d.flag();
-            lines(d, true, move |x, dim| x.topk(1, dim, largest).1, move |v| as_f64(sorted(v, largest)[..1].to_vec()))
+            lines(
+                d,
+                true,
+                move |x, dim| x.topk(1, dim, largest).1,
+                move |v| as_f64(sorted(v, largest)[..1].to_vec()),
+            )
         })
         .orders(0),
-        row("softmax", |d| lines(d, false, |x, dim| x.softmax(dim), |v| v.iter().map(|x| (x - logsumexp(v)).exp()).collect()))
-            .loose(4.0),
-        row("log_softmax", |d| lines(d, false, |x, dim| x.log_softmax(dim), |v| v.iter().map(|x| x - logsumexp(v)).collect()))
-            .loose(4.0),
+        row("softmax", |d| {
+            lines(d, false, |x, dim| x.softmax(dim), |v| v.iter().map(|x| (x - logsumexp(v)).exp()).collect())
+        })
+        .loose(4.0),
+        row("log_softmax", |d| {
+            lines(d, false, |x, dim| x.log_softmax(dim), |v| v.iter().map(|x| x - logsumexp(v)).collect())
+        })
+        .loose(4.0),
         row("unique", |d| {
             let s = any(d);
-            case([d.floats(&s, 0.0, 4.0).constant()], |x| x[0].trunc().unique(), |a| {
-                let mut v: Vec<f64> = a[0].data.iter().map(|x| x.trunc()).collect();
-                v.sort_by(f64::total_cmp);
-                v.dedup();
-                Array { shape: vec![v.len()], data: v }
-            })
+            case(
+                [d.floats(&s, 0.0, 4.0).constant()],
+                |x| x[0].trunc().unique(),
+                |a| {
+                    let mut v: Vec<f64> = a[0].data.iter().map(|x| x.trunc()).collect();
+                    v.sort_by(f64::total_cmp);
+                    v.dedup();
+                    Array { shape: vec![v.len()], data: v }
+                },
+            )
         })
         .orders(0),
         row("unique_all", |d| {
             let s = any(d);
-            case([d.floats(&s, 0.0, 4.0).constant()], |x| {
-                let u = x[0].trunc().unique_all();
-                u.values.index_select(0, &u.inverse.flatten(0, -1)).reshape(x[0].shape())
-            }, |a| a[0].map(f64::trunc))
+            case(
+                [d.floats(&s, 0.0, 4.0).constant()],
+                |x| {
+                    let u = x[0].trunc().unique_all();
+                    u.values.index_select(0, &u.inverse.flatten(0, -1)).reshape(x[0].shape())
+                },
+                |a| a[0].map(f64::trunc),
+            )
         })
         .orders(0),
         row("bincount", |d| {
             let s = d.shape(1);
-            case([d.index(&s, 5)], |x| x[0].bincount(7), |a| {
-                Array::from_fn(&[7], |i| a[0].data.iter().filter(|&&v| v == i[0] as f64).count() as f64)
-            })
+            case(
+                [d.index(&s, 5)],
+                |x| x[0].bincount(7),
+                |a| Array::from_fn(&[7], |i| a[0].data.iter().filter(|&&v| v == i[0] as f64).count() as f64),
+            )
         })
         .orders(0),
     ]);

@@ -1,0 +1,181 @@
+//! A small convolutional network learns to tell pieces of clothing apart (Fashion-MNIST).
+//!
+//!     cargo run --release --example fashion_mnist                      # an excerpt, built in
+//!     cargo run --release --example fashion_mnist -- --data DIR        # the full set
+//!     cargo run --release --example fashion_mnist -- --predict FILE    # classify with saved weights
+
+use clap::Parser;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use taper::data::{DataLoader, FASHION_CLASSES, Split, TensorDataset, mnist, mnist_from_bytes};
+use taper::nn::{Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, sequential};
+use taper::optim::Adam;
+use taper::prelude::*;
+use taper::train::{Mean, Progress};
+
+/// Trains a convolutional network on Fashion-MNIST, or classifies pictures with a trained one.
+#[derive(Parser)]
+struct Args {
+    /// Folder with the full set (`train-images-idx3-ubyte.gz` and its three companions).
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Passes over the training pictures.
+    #[arg(long, default_value_t = 3)]
+    epochs: usize,
+    /// Pictures per step.
+    #[arg(long, default_value_t = 64)]
+    batch_size: usize,
+    /// Learning rate of Adam.
+    #[arg(long, default_value_t = 1e-3)]
+    lr: f64,
+    /// Seed of the initial weights and of the order of pictures.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Where the best weights are saved.
+    #[arg(long, default_value = "runs/fashion_mnist.safetensors")]
+    out: PathBuf,
+    /// Loads these weights and classifies test pictures instead of training.
+    #[arg(long, value_name = "FILE")]
+    predict: Option<PathBuf>,
+    /// Trains on the first pictures only; for a quick try.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn build() -> Sequential {
+    sequential![
+        Conv2d::new(1, 32, 3),
+        ReLU::new(),
+        MaxPool2d::new(2),
+        Conv2d::new(32, 64, 3),
+        ReLU::new(),
+        MaxPool2d::new(2),
+        Flatten::new(),
+        Linear::new(64 * 5 * 5, 128),
+        ReLU::new(),
+        Linear::new(128, 10),
+    ]
+}
+
+/// Pictures `[N, 1, 28, 28]` in 0..1 and labels `[N]`, from the folder or from the excerpt built in.
+fn load(folder: Option<&Path>, split: Split) -> taper::data::Result<(Tensor, Tensor)> {
+    macro_rules! asset {
+        ($name:literal) => {
+            include_bytes!(concat!("../assets/fashion-mnist/", $name, "-ubyte.gz"))
+        };
+    }
+    match (folder, split) {
+        (Some(folder), split) => mnist(folder, split),
+        (None, Split::Train) => mnist_from_bytes(asset!("train-images-idx3"), asset!("train-labels-idx1")),
+        (None, Split::Test) => mnist_from_bytes(asset!("t10k-images-idx3"), asset!("t10k-labels-idx1")),
+    }
+}
+
+/// Mean loss and accuracy over a set, without recording.
+fn evaluate(model: &Sequential, images: &Tensor, labels: &Tensor) -> (f64, f64) {
+    model.eval();
+    let (mut loss, mut accuracy) = (Mean::new(), Mean::new());
+    no_grad(|| {
+        let loader = DataLoader::new(TensorDataset::new((images.clone(), labels.clone()))).batch_size(500);
+        for (x, y) in &loader {
+            let scores = model.forward(&x);
+            let n = x.size(0) as f64;
+            loss.add(F::cross_entropy(&scores, &y).item(), n);
+            accuracy.add(scores.argmax(1).eq(&y).to_dtype(DType::F32).mean().item(), n);
+        }
+    });
+    model.train(true);
+    (loss.value(), accuracy.value())
+}
+
+fn train(args: &Args) -> Result<()> {
+    manual_seed(args.seed);
+    let (mut images, mut labels) = load(args.data.as_deref(), Split::Train)?;
+    if let Some(n) = args.limit {
+        let n = n.min(images.size(0));
+        (images, labels) = (images.narrow(0, 0, n), labels.narrow(0, 0, n));
+    }
+    let (test_images, test_labels) = load(args.data.as_deref(), Split::Test)?;
+    println!("{} training pictures, {} test pictures", images.size(0), test_images.size(0));
+
+    let model = build();
+    println!("{}", nn::summary(&model, [1, 1, 28, 28]));
+    let mut optimizer = Adam::new(model.parameters(), args.lr);
+    let loader =
+        DataLoader::new(TensorDataset::new((images, labels))).batch_size(args.batch_size).shuffle(true);
+
+    if let Some(folder) = args.out.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut best = f64::INFINITY;
+    for epoch in 1..=args.epochs {
+        let (start, mut loss_mean, mut seen) = (Instant::now(), Mean::new(), 0);
+        let progress = Progress::new(loader.len(), format!("epoch {epoch}"));
+        for (x, y) in &loader {
+            let loss = F::cross_entropy(&model.forward(&x), &y);
+            optimizer.zero_grad();
+            loss.backward();
+            optimizer.step();
+            loss_mean.add(loss.item(), x.size(0) as f64);
+            seen += x.size(0);
+            progress.step(format!("loss {:.4}", loss_mean.value()));
+        }
+        drop(progress);
+        let rate = seen as f64 / start.elapsed().as_secs_f64();
+        let (val_loss, accuracy) = evaluate(&model, &test_images, &test_labels);
+        println!(
+            "epoch {epoch}/{}: train loss {:.4}, validation loss {val_loss:.4}, accuracy {:.2} %, {rate:.0} pictures/s",
+            args.epochs,
+            loss_mean.value(),
+            100.0 * accuracy,
+        );
+        if val_loss < best {
+            best = val_loss;
+            taper::io::save(&model.state_dict(), &args.out)?;
+        }
+    }
+    println!("best weights (validation loss {best:.4}) are in {}", args.out.display());
+    Ok(())
+}
+
+/// Classifies the first test pictures and shows them as text.
+fn predict(args: &Args, weights: &Path) -> Result<()> {
+    let model = build();
+    model.load_state_dict(&taper::io::load(weights)?, true)?;
+    let (images, labels) = load(args.data.as_deref(), Split::Test)?;
+    let (_, accuracy) = evaluate(&model, &images, &labels);
+    model.eval();
+    let first = images.narrow(0, 0, 4);
+    let (confidence, class) = no_grad(|| model.forward(&first)).softmax(1).max_dim(1, false);
+    for i in 0..4 {
+        println!("{}", as_text(&first.select(0, i)));
+        let [class, label] = [&class, &labels].map(|t| FASHION_CLASSES[t.select(0, i).item() as usize]);
+        let percent = 100.0 * confidence.select(0, i).item();
+        println!("this is a {label}; the network says {class} ({percent:.1} %)\n");
+    }
+    println!("accuracy on {} test pictures: {:.2} %", images.size(0), 100.0 * accuracy);
+    Ok(())
+}
+
+/// A picture in characters, dark to bright.
+fn as_text(image: &Tensor) -> String {
+    let (pixels, width) = (image.to_vec::<f32>(), image.size(-1));
+    let ramp: Vec<char> = " .:-=+*#%@".chars().collect();
+    let shade = |p: &f32| ramp[(p * (ramp.len() - 1) as f32).round() as usize];
+    let rows = pixels.chunks(width).map(|row| row.iter().flat_map(|p| [shade(p); 2]).collect::<String>());
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+fn main() {
+    let args = Args::parse();
+    let done = match &args.predict {
+        Some(weights) => predict(&args, weights),
+        None => train(&args),
+    };
+    if let Err(e) = done {
+        eprintln!("error: {e}");
+        std::process::exit(1);
+    }
+}
