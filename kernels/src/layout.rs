@@ -134,7 +134,8 @@ impl Layout {
     /// `len` entries of dimension `dim`, from `start`, `step` apart (`step` may be negative).
     pub fn slice(&self, dim: usize, start: usize, len: usize, step: isize) -> Self {
         let mut out = self.clone();
-        if len > 0 {
+        // Without elements the offset stays where it is, inside the memory.
+        if len > 0 && !self.shape.contains(&0) {
             out.offset = (self.offset as isize + start as isize * self.strides[dim]) as usize;
         }
         out.shape[dim] = len;

@@ -92,7 +92,7 @@ pub enum Size {
 
 /// A source of inputs: everything follows from the seed.
 pub struct Draw {
-    state: u64,
+    pub state: u64,
     pub size: Size,
     /// Whole numbers only, small enough for every dtype.
     pub whole: bool,
@@ -165,7 +165,7 @@ impl Draw {
         let data = (0..n).map(|_| f(self)).collect();
         Input { array: Array { shape: shape.to_vec(), data }, kind }
     }
-    /// Floats between two bounds, away from whole numbers (where kinks are).
+    /// Floats between two bounds, away from whole numbers and halves.
     pub fn floats(&mut self, shape: &[usize], low: f64, high: f64) -> Input {
         let whole = self.whole;
         self.input(shape, Kind::Float, |d| {
@@ -173,9 +173,10 @@ impl Draw {
             if whole {
                 return v.round();
             }
+            // Clear of whole numbers and halves also after rounding to bf16: there are the kinks.
             let off = v - v.floor();
-            // Also exact in f16 and bf16's neighbourhood: keep clear of the integers by 1/16.
-            if (0.07..0.93).contains(&off) { v } else { v.floor() + 0.5 }
+            let clear = (0.07..0.43).contains(&off) || (0.57..0.93).contains(&off);
+            if clear { v } else { v.floor() + 0.3 }
         })
     }
     /// Floats in -2..2, or whole numbers in 0..=5.

@@ -173,7 +173,7 @@ fn bits(inputs: &[Input], run: &(dyn Fn(&[Tensor]) -> Tensor + Send + Sync), ord
     let y = run(&x);
     let mut all = vec![y.detach().to_bytes()];
     if orders > 0 && y.requires_grad() {
-        let seed = Tensor::arange_with(0.0, y.numel() as f64, 1.0, DType::F32).sin().reshape(y.shape());
+        let seed = Tensor::arange_with(0.0, y.numel() as f64, 1.0, y.dtype()).sin().reshape(y.shape());
         y.backward_with(Some(&seed), Default::default());
         all.extend(x.iter().filter_map(Tensor::grad).map(|g| g.to_bytes()));
     }

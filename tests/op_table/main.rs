@@ -27,11 +27,11 @@ macro_rules! check_rows {
     )* };
 }
 check_rows! {
-    value 12;
-    strides 8;
-    gradient 4;
-    second_gradient 2;
-    dtypes 4;
+    value 32;
+    strides 32;
+    gradient 12;
+    second_gradient 6;
+    dtypes 12;
     threads 1;
 }
 

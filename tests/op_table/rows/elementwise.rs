@@ -317,20 +317,44 @@ fn in_place() -> Vec<Row> {
     }
     rows.extend([
         row("addcmul_", |d| {
-            ternary(d, |y, x| drop(y.addcmul_(&x[1], &x[2], 0.5)), |a, b, c| a + 0.5 * b * c)
+            ternary(
+                d,
+                |y, x| {
+                    y.addcmul_(&x[1], &x[2], 0.5);
+                },
+                |a, b, c| a + 0.5 * b * c,
+            )
         })
         .loose(4.0),
         row("addcdiv_", |d| {
-            ternary(d, |y, x| drop(y.addcdiv_(&x[1], &x[2], 0.5)), |a, b, c| a + 0.5 * b / c)
+            ternary(
+                d,
+                |y, x| {
+                    y.addcdiv_(&x[1], &x[2], 0.5);
+                },
+                |a, b, c| a + 0.5 * b / c,
+            )
         })
         .loose(4.0),
-        row("lerp_", |d| ternary(d, |y, x| drop(y.lerp_(&x[1], &x[2])), |a, b, c| a + (b - a) * c))
-            .loose(4.0),
+        row("lerp_", |d| {
+            ternary(
+                d,
+                |y, x| {
+                    y.lerp_(&x[1], &x[2]);
+                },
+                |a, b, c| a + (b - a) * c,
+            )
+        })
+        .loose(4.0),
         row("masked_fill_", |d| {
             let s = d.any_shape(0, 3);
             case(
                 [d.any(&s), d.mask(&s)],
-                |x| changed(&(&x[0] + 0.0), |y| drop(y.masked_fill_(&x[1], -1.0))),
+                |x| {
+                    changed(&(&x[0] + 0.0), |y| {
+                        y.masked_fill_(&x[1], -1.0);
+                    })
+                },
                 |a| a[0].zip(&a[1], |v, m| if m == 1.0 { -1.0 } else { v }),
             )
         }),
@@ -338,19 +362,39 @@ fn in_place() -> Vec<Row> {
             let s = d.any_shape(0, 3);
             case(
                 [d.any(&s)],
-                |x| changed(&(&x[0] + 0.0), |y| drop(y.clamp_(-0.5, None))),
+                |x| {
+                    changed(&(&x[0] + 0.0), |y| {
+                        y.clamp_(-0.5, None);
+                    })
+                },
                 |a| a[0].map(|v| v.max(-0.5)),
             )
         }),
         row("fill_", |d| {
             let s = d.any_shape(0, 3);
-            case([d.any(&s)], |x| changed(&x[0].detach(), |y| drop(y.fill_(2.0))), |a| a[0].map(|_| 2.0))
+            case(
+                [d.any(&s)],
+                |x| {
+                    changed(&x[0].detach(), |y| {
+                        y.fill_(2.0);
+                    })
+                },
+                |a| a[0].map(|_| 2.0),
+            )
         })
         .ints()
         .orders(0),
         row("zero_", |d| {
             let s = d.any_shape(0, 3);
-            case([d.any(&s)], |x| changed(&x[0].detach(), |y| drop(y.zero_())), |a| a[0].map(|_| 0.0))
+            case(
+                [d.any(&s)],
+                |x| {
+                    changed(&x[0].detach(), |y| {
+                        y.zero_();
+                    })
+                },
+                |a| a[0].map(|_| 0.0),
+            )
         })
         .ints()
         .orders(0),

@@ -1,7 +1,7 @@
 //! Reductions, scans, sorting.
 
 use crate::array::Array;
-use crate::case::{Case, Draw, Row, case, row};
+use crate::case::{Case, Draw, Row, Size, case, row};
 use taper::{DType, Tensor};
 
 fn sum(v: &[f64]) -> f64 {
@@ -133,8 +133,8 @@ pub fn rows() -> Vec<Row> {
         match r.name {
             "sum" | "mean" | "norm" => r.loose = 30.0,
             "prod" => {
-                (r.loose, r.draw) = (30.0, |d| {
-                    let shape = if d.size == crate::case::Size::Large { vec![4, 5] } else { any(d) };
+                (r.loose, r.draw) = (30.0, |d: &mut Draw| {
+                    let shape = if d.size == Size::Large { vec![4, 5] } else { d.any_shape(0, 2) };
                     case(
                         [d.positive(&shape)],
                         |x| x[0].prod(),
@@ -251,7 +251,7 @@ pub fn rows() -> Vec<Row> {
         .orders(0),
         row("prod_dim", |d| {
             let n = 1 + d.below(3);
-            let s = if d.size == crate::case::Size::Large { vec![300, 5, 90] } else { d.shape(n) };
+            let s = if d.size == Size::Large { vec![300, 5, 90] } else { d.shape(n) };
             let (dim, arg) = (s.len() - 2.min(s.len()), -(2.min(s.len()) as isize));
             case(
                 [d.positive(&s)],
@@ -302,7 +302,7 @@ pub fn rows() -> Vec<Row> {
             .ints()
             .loose(30.0),
         row("cumprod", |d| {
-            if d.size == crate::case::Size::Large {
+            if d.size == Size::Large {
                 let shape = [5000, 6];
                 return case(
                     [d.unit_steps(&shape)],
