@@ -6,12 +6,11 @@
 
 use clap::Parser;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 use taper::data::{DataLoader, FASHION_CLASSES, Split, TensorDataset, mnist, mnist_from_bytes};
 use taper::nn::{Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, sequential};
 use taper::optim::Adam;
 use taper::prelude::*;
-use taper::train::{Mean, Progress};
+use taper::train::{Accuracy, Mean, Progress};
 
 /// Trains a convolutional network on Fashion-MNIST, or classifies pictures with a trained one.
 #[derive(Parser)]
@@ -76,14 +75,13 @@ fn load(folder: Option<&Path>, split: Split) -> taper::data::Result<(Tensor, Ten
 /// Mean loss and accuracy over a set, without recording.
 fn evaluate(model: &Sequential, images: &Tensor, labels: &Tensor) -> (f64, f64) {
     model.eval();
-    let (mut loss, mut accuracy) = (Mean::new(), Mean::new());
+    let (mut loss, mut accuracy) = (Mean::new(), Accuracy::new());
     no_grad(|| {
         let loader = DataLoader::new(TensorDataset::new((images.clone(), labels.clone()))).batch_size(500);
         for (x, y) in &loader {
             let scores = model.forward(&x);
-            let n = x.size(0) as f64;
-            loss.add(F::cross_entropy(&scores, &y).item(), n);
-            accuracy.add(scores.argmax(1).eq(&y).to_dtype(DType::F32).mean().item(), n);
+            loss.add(F::cross_entropy(&scores, &y).item(), x.size(0));
+            accuracy.add(&scores, &y);
         }
     });
     model.train(true);
@@ -98,7 +96,8 @@ fn train(args: &Args) -> Result<()> {
         (images, labels) = (images.narrow(0, 0, n), labels.narrow(0, 0, n));
     }
     let (test_images, test_labels) = load(args.data.as_deref(), Split::Test)?;
-    println!("{} training pictures, {} test pictures", images.size(0), test_images.size(0));
+    let total = images.size(0);
+    println!("{total} training pictures, {} test pictures", test_images.size(0));
 
     let model = build();
     println!("{}", nn::summary(&model, [1, 1, 28, 28]));
@@ -111,19 +110,19 @@ fn train(args: &Args) -> Result<()> {
     }
     let mut best = f64::INFINITY;
     for epoch in 1..=args.epochs {
-        let (start, mut loss_mean, mut seen) = (Instant::now(), Mean::new(), 0);
-        let progress = Progress::new(loader.len(), format!("epoch {epoch}"));
+        let mut loss_mean = Mean::new();
+        let progress = Progress::new(format!("epoch {epoch}"), total);
         for (x, y) in &loader {
             let loss = F::cross_entropy(&model.forward(&x), &y);
             optimizer.zero_grad();
             loss.backward();
             optimizer.step();
-            loss_mean.add(loss.item(), x.size(0) as f64);
-            seen += x.size(0);
-            progress.step(format!("loss {:.4}", loss_mean.value()));
+            loss_mean.add(loss.item(), x.size(0));
+            progress.advance(x.size(0));
+            progress.message(format_args!("loss {:.4}", loss_mean.value()));
         }
+        let rate = total as f64 / progress.elapsed().as_secs_f64();
         drop(progress);
-        let rate = seen as f64 / start.elapsed().as_secs_f64();
         let (val_loss, accuracy) = evaluate(&model, &test_images, &test_labels);
         println!(
             "epoch {epoch}/{}: train loss {:.4}, validation loss {val_loss:.4}, accuracy {:.2} %, {rate:.0} pictures/s",
