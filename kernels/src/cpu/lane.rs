@@ -1,5 +1,6 @@
 //! How a dtype's elements get from strided memory into the blocks that kernels run on, and back.
 
+use super::float16;
 use crate::{DType, Element, bf16, f16};
 
 /// Elements per block: a few blocks of the widest type stay in the L1 cache.
@@ -49,7 +50,8 @@ impl Lane {
 }
 
 /// # Safety
-/// `n` elements can be read at `src`, `stride` elements apart, and written at `dst`; no overlap.
+/// `n` elements can be read at `src`, `stride` elements apart, and (initialised memory) written at
+/// `dst`; no overlap.
 unsafe fn load<T: Element>(src: *const u8, stride: isize, dst: *mut u8, n: usize) {
     let (src, dst) = (src.cast::<T>(), dst.cast::<T>());
     // SAFETY: as promised by the caller.
@@ -87,7 +89,10 @@ macro_rules! half_lane {
             // SAFETY: as promised by the caller.
             unsafe {
                 match stride {
-                    1 => $widen(std::slice::from_raw_parts(src, n), dst),
+                    1 => float16::$widen(
+                        std::slice::from_raw_parts(src, n),
+                        std::slice::from_raw_parts_mut(dst, n),
+                    ),
                     0 => {
                         let v = (*src).to_f32();
                         (0..n).for_each(|i| *dst.add(i) = v);
@@ -103,7 +108,10 @@ macro_rules! half_lane {
             // SAFETY: as promised by the caller.
             unsafe {
                 match stride {
-                    1 => $narrow(std::slice::from_raw_parts(src, n), dst),
+                    1 => float16::$narrow(
+                        std::slice::from_raw_parts(src, n),
+                        std::slice::from_raw_parts_mut(dst, n),
+                    ),
                     _ => (0..n).for_each(|i| *dst.offset(i as isize * stride) = <$T>::from_f32(*src.add(i))),
                 }
             }
@@ -112,30 +120,3 @@ macro_rules! half_lane {
 }
 half_lane!(load_f16, store_f16, f16, widen_f16, narrow_f16);
 half_lane!(load_bf16, store_bf16, bf16, widen_bf16, narrow_bf16);
-
-/// # Safety
-/// `src.len()` f32 can be written at `dst`.
-pub(crate) unsafe fn widen_f16(src: &[f16], dst: *mut f32) {
-    // SAFETY: as promised by the caller.
-    src.iter().enumerate().for_each(|(i, v)| unsafe { *dst.add(i) = v.to_f32() });
-}
-/// # Safety
-/// `src.len()` f16 can be written at `dst`.
-pub(crate) unsafe fn narrow_f16(src: &[f32], dst: *mut f16) {
-    // SAFETY: as promised by the caller.
-    src.iter().enumerate().for_each(|(i, &v)| unsafe { *dst.add(i) = f16::from_f32(v) });
-}
-/// # Safety
-/// `src.len()` f32 can be written at `dst`.
-pub(crate) unsafe fn widen_bf16(src: &[bf16], dst: *mut f32) {
-    // SAFETY: as promised by the caller.
-    src.iter()
-        .enumerate()
-        .for_each(|(i, v)| unsafe { *dst.add(i) = f32::from_bits((v.to_bits() as u32) << 16) });
-}
-/// # Safety
-/// `src.len()` bf16 can be written at `dst`.
-pub(crate) unsafe fn narrow_bf16(src: &[f32], dst: *mut bf16) {
-    // SAFETY: as promised by the caller.
-    src.iter().enumerate().for_each(|(i, &v)| unsafe { *dst.add(i) = bf16::from_f32(v) });
-}

@@ -1,5 +1,6 @@
 //! The driver of elementwise kernels: any strides, any thread count, one contiguous kernel.
 
+use super::copy::tiles;
 use super::lane::{BLOCK, Lane};
 use super::par;
 use super::walk::Walk;
@@ -23,8 +24,8 @@ struct Block(#[allow(dead_code)] MaybeUninit<[u8; BLOCK * 8]>);
 struct Port {
     base: *mut u8,
     lane: &'static Lane,
-    /// All of the walk is one contiguous run of this operand.
-    flat: bool,
+    /// Kernels use the memory as it is; otherwise a block.
+    direct: bool,
     /// One element, repeated.
     constant: bool,
 }
@@ -50,21 +51,31 @@ pub(crate) fn map<const K: usize, const N: usize>(
     }
     let constant_layout = Layout::new(shape, SmallVec::from_elem(0, shape.len()), 0);
     let scalars: [[u8; 8]; K] = inputs.map(|i| if let Src::Scalar(s) = i { scalar(s) } else { [0; 8] });
+    // Operands read badly in the output's order are put into it first.
+    let moved: [Option<(Storage, Layout)>; K] = std::array::from_fn(|k| match inputs[k] {
+        Src::View(v) => tiles::reordered(v, out.layout),
+        _ => None,
+    });
     let out_base = base_mut(out.storage, out.layout, out_lane);
-    let mut ports = [Port { base: out_base, lane: out_lane, flat: false, constant: false }; N];
+    let mut ports = [Port { base: out_base, lane: out_lane, direct: false, constant: false }; N];
     let mut layouts = [out.layout; N];
     for k in 0..K {
         (ports[k + 1].base, ports[k + 1].lane, layouts[k + 1]) = match inputs[k] {
             Src::Out => (out_base, out_lane, out.layout),
+            Src::View(_) if let Some((storage, layout)) = &moved[k] => {
+                (base(storage, layout, lanes[k]), lanes[k], layout)
+            }
             Src::View(v) => (base(v.storage, v.layout, lanes[k]), lanes[k], v.layout),
             Src::Scalar(_) => (scalars[k].as_ptr().cast_mut(), Lane::raw(lanes[k].wide), &constant_layout),
         };
         debug_assert_eq!(layouts[k + 1].shape(), shape, "operands of one kernel differ in shape");
     }
     let walk = Walk::any_order(layouts);
-    for k in 0..N {
-        ports[k].flat = walk.is_flat(k);
-        ports[k].constant = walk.is_constant(k);
+    let short = walk.inner_len() < SHORT_RUN;
+    for (k, port) in ports.iter_mut().enumerate() {
+        port.constant = k > 0 && walk.is_constant(k);
+        let contiguous = if short { walk.is_flat(k) } else { walk.inner_strides()[k] == 1 };
+        port.direct = port.lane.direct && contiguous && !port.constant;
     }
     let job = Job { walk, ports, kernel };
     par::for_each_range(numel, BLOCK, cost, |r| job.range(r));
@@ -84,12 +95,14 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
         let mut blocks = [const { Block(MaybeUninit::uninit()) }; N];
         let blocks: [*mut u8; N] = std::array::from_fn(|k| (&raw mut blocks[k]).cast());
         let offsets = self.walk.offsets();
-        for k in 1..N {
-            let p = &self.ports[k];
-            if p.constant {
-                // SAFETY: the element is in bounds; a block holds BLOCK elements.
-                unsafe {
-                    (p.lane.load)(p.base.add(offsets[k] * p.lane.size), 0, blocks[k], range.len().min(BLOCK))
+        let most = range.len().min(BLOCK);
+        for (k, p) in self.ports.iter().enumerate() {
+            // SAFETY: the element is in bounds; a block holds BLOCK elements.
+            unsafe {
+                if p.constant {
+                    (p.lane.load)(p.base.add(offsets[k] * p.lane.size), 0, blocks[k], most)
+                } else if !p.direct {
+                    blocks[k].write_bytes(0, most * p.lane.wide)
                 }
             }
         }
@@ -103,8 +116,7 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
     /// The kernel on stretches of each run; operands with another step than 1 go through a block.
     fn long_runs(&self, range: Range<usize>, blocks: [*mut u8; N]) {
         let strides = self.walk.inner_strides();
-        let direct: [bool; N] = std::array::from_fn(|k| self.ports[k].lane.direct && strides[k] == 1);
-        let all_direct = direct.iter().all(|&d| d);
+        let all_direct = self.ports.iter().all(|p| p.direct);
         self.walk.runs(range, |at, len| {
             let chunk = if all_direct { len } else { BLOCK };
             for k in 1..N {
@@ -125,7 +137,7 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
                 };
                 let sources = std::array::from_fn(|j| {
                     let k = j + 1;
-                    if direct[k] {
+                    if self.ports[k].direct {
                         return place(k).cast_const();
                     }
                     if strides[k] != 0 {
@@ -134,7 +146,7 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
                     }
                     blocks[k].cast_const()
                 });
-                if direct[0] {
+                if self.ports[0].direct {
                     (self.kernel)(sources, place(0), n);
                 } else {
                     (self.kernel)(sources, blocks[0], n);
@@ -150,8 +162,8 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
     fn short_runs(&self, range: Range<usize>, blocks: [*mut u8; N]) {
         let strides = self.walk.inner_strides();
         let offsets = self.walk.offsets();
-        let direct: [bool; N] = std::array::from_fn(|k| self.ports[k].lane.direct && self.ports[k].flat);
-        let gathered: [bool; N] = std::array::from_fn(|k| k > 0 && !direct[k] && !self.ports[k].constant);
+        let gathered: [bool; N] =
+            std::array::from_fn(|k| k > 0 && !self.ports[k].direct && !self.ports[k].constant);
         let any_gathered = gathered.iter().any(|&g| g);
         let mut start = range.start;
         while start < range.end {
@@ -177,9 +189,9 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
                 unsafe { self.ports[k].base.add((offsets[k] + start) * self.ports[k].lane.size) }
             };
             let sources = std::array::from_fn(|j| {
-                if direct[j + 1] { place(j + 1) } else { blocks[j + 1] }.cast_const()
+                if self.ports[j + 1].direct { place(j + 1) } else { blocks[j + 1] }.cast_const()
             });
-            if direct[0] {
+            if self.ports[0].direct {
                 (self.kernel)(sources, place(0), end - start);
             } else {
                 (self.kernel)(sources, blocks[0], end - start);
@@ -206,13 +218,13 @@ fn check(bytes: usize, layout: &Layout, lane: &Lane) {
     assert!(end <= bytes, "{layout:?} of {}-byte elements reaches beyond its {bytes} bytes", lane.size);
 }
 
-fn base(storage: &Storage, layout: &Layout, lane: &Lane) -> *mut u8 {
+pub(crate) fn base(storage: &Storage, layout: &Layout, lane: &Lane) -> *mut u8 {
     let bytes = storage.as_cpu().expect(ELSEWHERE).bytes();
     check(bytes.len(), layout, lane);
     bytes.as_ptr().cast_mut()
 }
 
-fn base_mut(storage: &mut Storage, layout: &Layout, lane: &Lane) -> *mut u8 {
+pub(crate) fn base_mut(storage: &mut Storage, layout: &Layout, lane: &Lane) -> *mut u8 {
     let bytes = storage.as_cpu_mut().expect(ELSEWHERE).bytes_mut();
     check(bytes.len(), layout, lane);
     bytes.as_mut_ptr()

@@ -9,7 +9,9 @@ mod compare;
 mod conv;
 mod copy;
 mod elementwise;
+mod float16;
 mod gemm;
+
 mod index;
 mod lane;
 mod map;

@@ -50,6 +50,16 @@ impl<const N: usize> Walk<N> {
         self.offsets
     }
 
+    /// Sizes of the walk's dimensions, the last being the runs.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// An operand's steps along the walk's dimensions.
+    pub fn strides(&self, k: usize) -> &[isize] {
+        &self.strides[k]
+    }
+
     /// True if an operand's elements follow each other in memory for the whole walk.
     pub fn is_flat(&self, k: usize) -> bool {
         let mut step = 1;

@@ -1,6 +1,6 @@
 //! Conversions between dtypes, as PyTorch on x86 does them.
 
-use crate::cpu::lane;
+use crate::cpu::float16;
 use crate::{DType, Element, bf16, dispatch_dtype, f16};
 
 pub(super) type Kernel = unsafe fn(*const u8, *mut u8, usize);
@@ -81,13 +81,21 @@ from_floats! {
 /// The conversion of contiguous elements.
 pub(super) fn kernel(from: DType, to: DType) -> Kernel {
     match (from, to) {
-        (DType::F16, DType::F32) => |x, out, n| unsafe {
-            // SAFETY: as promised by the caller.
-            lane::widen_f16(std::slice::from_raw_parts(x.cast(), n), out.cast())
+        (DType::F16, DType::F32) => |x, out, n| {
+            // SAFETY: `n` elements can be read at `x` and written at `out`.
+            float16::widen_f16(unsafe { slice(x, n) }, unsafe { slice_mut(out, n) })
         },
-        (DType::F32, DType::F16) => |x, out, n| unsafe {
-            // SAFETY: as promised by the caller.
-            lane::narrow_f16(std::slice::from_raw_parts(x.cast(), n), out.cast())
+        (DType::BF16, DType::F32) => |x, out, n| {
+            // SAFETY: as above.
+            float16::widen_bf16(unsafe { slice(x, n) }, unsafe { slice_mut(out, n) })
+        },
+        (DType::F32, DType::F16) => |x, out, n| {
+            // SAFETY: as above.
+            float16::narrow_f16(unsafe { slice(x, n) }, unsafe { slice_mut(out, n) })
+        },
+        (DType::F32, DType::BF16) => |x, out, n| {
+            // SAFETY: as above.
+            float16::narrow_bf16(unsafe { slice(x, n) }, unsafe { slice_mut(out, n) })
         },
         _ => dispatch_dtype!(from, T => from_number::<T>(to)),
     }
@@ -120,4 +128,18 @@ fn from_number<T: Number>(to: DType) -> Kernel {
         DType::F32 => by!(f32, v => v.to_single()),
         DType::F64 => by!(f64, v => v.to_double()),
     }
+}
+
+/// # Safety
+/// `n` elements can be read at `x`.
+unsafe fn slice<'a, T: Element>(x: *const u8, n: usize) -> &'a [T] {
+    // SAFETY: as promised by the caller.
+    unsafe { std::slice::from_raw_parts(x.cast(), n) }
+}
+
+/// # Safety
+/// `n` elements can be written at `x`, and nothing else sees them meanwhile.
+unsafe fn slice_mut<'a, T: Element>(x: *mut u8, n: usize) -> &'a mut [T] {
+    // SAFETY: as promised by the caller.
+    unsafe { std::slice::from_raw_parts_mut(x.cast(), n) }
 }

@@ -1,7 +1,7 @@
 //! Fill, cast, copy.
 
 mod cast;
-mod same;
+pub(crate) mod tiles;
 
 #[cfg(test)]
 mod tests;
@@ -70,7 +70,7 @@ fn each_index<T: Element>(walk: &Walk<1>, stride: isize, out: &mut [T], f: impl 
 
 pub fn copy(x: View, out: ViewMut) -> Result {
     if x.dtype == out.dtype {
-        same::copy(x, out);
+        tiles::copy_same(x, out);
         return Ok(());
     }
     let kernel = cast::kernel(x.dtype, out.dtype);

@@ -36,7 +36,12 @@ pub(crate) fn pow<S: Simd, T: Math>(_: S, a: V<S, T>, b: V<S, T>) -> V<S, T> {
     if T::MANTISSA == f64::MANTISSA {
         return lanes2(a, b, |a, b| T::from_f64(a.to_f64().powf(b.to_f64())));
     }
-    T::in_f64::<S>(a, b, pow_wide::<S>)
+    T::in_f64::<S>(
+        a,
+        b,
+        #[inline(always)]
+        |a, b| pow_wide::<S>(a, b),
+    )
 }
 
 #[inline(always)]
