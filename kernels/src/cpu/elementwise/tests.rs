@@ -65,7 +65,7 @@ fn unary_ops() -> Vec<UnaryOp> {
         Pow(Scalar::Float(-0.5)),
         Pow(Scalar::Int(-1)),
         Pow(Scalar::Int(-2)),
-        Pow(Scalar::Float(1.7)),
+        Pow(Scalar::Float(1.75)),
     ]
 }
 
