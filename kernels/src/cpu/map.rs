@@ -24,10 +24,18 @@ struct Block(#[allow(dead_code)] MaybeUninit<[u8; BLOCK * 8]>);
 struct Port {
     base: *mut u8,
     lane: &'static Lane,
-    /// Kernels use the memory as it is; otherwise a block.
-    direct: bool,
-    /// One element, repeated.
-    constant: bool,
+    access: Access,
+}
+
+/// How kernels get at an operand's elements.
+#[derive(Clone, Copy, PartialEq)]
+enum Access {
+    /// Where they are.
+    Direct,
+    /// Through a block, gathered (or scattered) each time.
+    Gather,
+    /// Through a block that is filled once: a single element, or a short pattern that repeats.
+    Pattern { period: usize },
 }
 
 /// Fills `out` with `kernel` of the inputs, elementwise. `lanes` says how each input is read, and
@@ -49,41 +57,88 @@ pub(crate) fn map<const K: usize, const N: usize>(
     if numel == 0 {
         return;
     }
-    let constant_layout = Layout::new(shape, SmallVec::from_elem(0, shape.len()), 0);
     let scalars: [[u8; 8]; K] = inputs.map(|i| if let Src::Scalar(s) = i { scalar(s) } else { [0; 8] });
     // Operands read badly in the output's order are put into it first.
     let moved: [Option<(Storage, Layout)>; K] = std::array::from_fn(|k| match inputs[k] {
         Src::View(v) => tiles::reordered(v, out.layout),
         _ => None,
     });
+    let inputs: [Src; K] = std::array::from_fn(|k| match (inputs[k], &moved[k]) {
+        (Src::View(v), Some((storage, layout))) => Src::View(View::new(storage, v.dtype, layout)),
+        (input, _) => input,
+    });
     let out_base = base_mut(out.storage, out.layout, out_lane);
-    let mut ports = [Port { base: out_base, lane: out_lane, direct: false, constant: false }; N];
-    let mut layouts = [out.layout; N];
+    let mut ports = [Port { base: out_base, lane: out_lane, access: Access::Gather }; N];
     for k in 0..K {
-        (ports[k + 1].base, ports[k + 1].lane, layouts[k + 1]) = match inputs[k] {
-            Src::Out => (out_base, out_lane, out.layout),
-            Src::View(_) if let Some((storage, layout)) = &moved[k] => {
-                (base(storage, layout, lanes[k]), lanes[k], layout)
-            }
-            Src::View(v) => (base(v.storage, v.layout, lanes[k]), lanes[k], v.layout),
-            Src::Scalar(_) => (scalars[k].as_ptr().cast_mut(), Lane::raw(lanes[k].wide), &constant_layout),
+        (ports[k + 1].base, ports[k + 1].lane) = match inputs[k] {
+            Src::Out => (out_base, out_lane),
+            Src::View(v) => (base(v.storage, v.layout, lanes[k]), lanes[k]),
+            Src::Scalar(_) => (scalars[k].as_ptr().cast_mut(), Lane::raw(lanes[k].wide)),
         };
-        debug_assert_eq!(layouts[k + 1].shape(), shape, "operands of one kernel differ in shape");
     }
-    let walk = Walk::any_order(layouts);
+    let walk = walk(out.layout, shape, numel, &inputs);
     let short = walk.inner_len() < SHORT_RUN;
+    // Blocks that hold whole periods keep a pattern's phase.
+    let mut chunk = BLOCK;
     for (k, port) in ports.iter_mut().enumerate() {
-        port.constant = k > 0 && walk.is_constant(k);
         let contiguous = if short { walk.is_flat(k) } else { walk.inner_strides()[k] == 1 };
-        port.direct = port.lane.direct && contiguous && !port.constant;
+        port.access = match walk.period(k) {
+            _ if contiguous && port.lane.direct => Access::Direct,
+            _ if k > 0 && walk.is_constant(k) => Access::Pattern { period: 1 },
+            Some(period) if k > 0 && short && period <= BLOCK / 2 && chunk - chunk % period > BLOCK / 2 => {
+                if chunk % period != 0 && chunk == BLOCK {
+                    chunk -= chunk % period;
+                }
+                if chunk % period == 0 { Access::Pattern { period } } else { Access::Gather }
+            }
+            _ => Access::Gather,
+        };
     }
-    let job = Job { walk, ports, kernel };
-    par::for_each_range(numel, BLOCK, cost, |r| job.range(r));
+    let job = Job { walk, ports, chunk, kernel };
+    par::for_each_range(numel, chunk, cost, |r| job.range(r));
+}
+
+/// The walk over the output and the inputs, quickly where all are contiguous.
+fn walk<const K: usize, const N: usize>(
+    out: &Layout,
+    shape: &[usize],
+    numel: usize,
+    inputs: &[Src; K],
+) -> Walk<N> {
+    let mut offsets = [out.offset(); N];
+    let mut constant = [false; N];
+    let mut dense = out.is_contiguous();
+    for (k, input) in inputs.iter().enumerate() {
+        match input {
+            Src::Out => {}
+            Src::Scalar(_) => (offsets[k + 1], constant[k + 1]) = (0, true),
+            Src::View(v) => {
+                debug_assert_eq!(v.layout.shape(), shape, "operands of one kernel differ in shape");
+                offsets[k + 1] = v.layout.offset();
+                dense &= v.layout.is_contiguous();
+            }
+        }
+    }
+    if dense {
+        return Walk::dense(numel, offsets, constant);
+    }
+    let scalar = Layout::new(shape, SmallVec::from_elem(0, shape.len()), 0);
+    let mut layouts = [out; N];
+    for (k, input) in inputs.iter().enumerate() {
+        layouts[k + 1] = match input {
+            Src::Out => out,
+            Src::Scalar(_) => &scalar,
+            Src::View(v) => v.layout,
+        };
+    }
+    Walk::any_order(layouts)
 }
 
 struct Job<'a, const K: usize, const N: usize> {
     walk: Walk<N>,
     ports: [Port; N],
+    /// Elements of a block that are used.
+    chunk: usize,
     kernel: Kernel<'a, K>,
 }
 // SAFETY: the pointers are to memory that the operands borrow for as long as the job lives; ranges
@@ -94,15 +149,25 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
     fn range(&self, range: Range<usize>) {
         let mut blocks = [const { Block(MaybeUninit::uninit()) }; N];
         let blocks: [*mut u8; N] = std::array::from_fn(|k| (&raw mut blocks[k]).cast());
-        let offsets = self.walk.offsets();
-        let most = range.len().min(BLOCK);
         for (k, p) in self.ports.iter().enumerate() {
-            // SAFETY: the element is in bounds; a block holds BLOCK elements.
+            let most = range.len().min(self.chunk);
+            // SAFETY: a block holds `chunk` elements; the pattern's are in bounds.
             unsafe {
-                if p.constant {
-                    (p.lane.load)(p.base.add(offsets[k] * p.lane.size), 0, blocks[k], most)
-                } else if !p.direct {
-                    blocks[k].write_bytes(0, most * p.lane.wide)
+                let first = p.base.add(self.walk.offsets()[k] * p.lane.size);
+                match p.access {
+                    Access::Direct => {}
+                    Access::Gather => blocks[k].write_bytes(0, most * p.lane.wide),
+                    Access::Pattern { period: 1 } => (p.lane.load)(first, 0, blocks[k], most),
+                    Access::Pattern { period } => {
+                        let (mut filled, mut phase) = (0, range.start % period);
+                        while filled < most {
+                            let n = (period - phase).min(most - filled);
+                            let to = blocks[k].add(filled * p.lane.wide);
+                            (p.lane.load)(first.add(phase * p.lane.size), 1, to, n);
+                            filled += n;
+                            phase = 0;
+                        }
+                    }
                 }
             }
         }
@@ -116,14 +181,14 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
     /// The kernel on stretches of each run; operands with another step than 1 go through a block.
     fn long_runs(&self, range: Range<usize>, blocks: [*mut u8; N]) {
         let strides = self.walk.inner_strides();
-        let all_direct = self.ports.iter().all(|p| p.direct);
+        let all_direct = self.ports.iter().all(|p| p.access == Access::Direct);
         self.walk.runs(range, |at, len| {
-            let chunk = if all_direct { len } else { BLOCK };
+            let chunk = if all_direct { len } else { self.chunk };
             for k in 1..N {
                 let p = &self.ports[k];
-                if strides[k] == 0 && !p.constant {
-                    // SAFETY: the element is in bounds; a block holds BLOCK elements.
-                    unsafe { (p.lane.load)(p.base.add(at[k] * p.lane.size), 0, blocks[k], len.min(BLOCK)) }
+                if strides[k] == 0 && p.access == Access::Gather {
+                    // SAFETY: the element is in bounds; a block holds `chunk` elements.
+                    unsafe { (p.lane.load)(p.base.add(at[k] * p.lane.size), 0, blocks[k], len.min(chunk)) }
                 }
             }
             let mut i = 0;
@@ -137,16 +202,17 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
                 };
                 let sources = std::array::from_fn(|j| {
                     let k = j + 1;
-                    if self.ports[k].direct {
-                        return place(k).cast_const();
-                    }
-                    if strides[k] != 0 {
-                        // SAFETY: `n ≤ BLOCK` elements of the run, in bounds.
-                        unsafe { (self.ports[k].lane.load)(place(k), strides[k], blocks[k], n) }
+                    match self.ports[k].access {
+                        Access::Direct => return place(k).cast_const(),
+                        // SAFETY: `n ≤ chunk` elements of the run, in bounds.
+                        Access::Gather if strides[k] != 0 => unsafe {
+                            (self.ports[k].lane.load)(place(k), strides[k], blocks[k], n)
+                        },
+                        _ => {}
                     }
                     blocks[k].cast_const()
                 });
-                if self.ports[0].direct {
+                if self.ports[0].access == Access::Direct {
                     (self.kernel)(sources, place(0), n);
                 } else {
                     (self.kernel)(sources, blocks[0], n);
@@ -162,12 +228,11 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
     fn short_runs(&self, range: Range<usize>, blocks: [*mut u8; N]) {
         let strides = self.walk.inner_strides();
         let offsets = self.walk.offsets();
-        let gathered: [bool; N] =
-            std::array::from_fn(|k| k > 0 && !self.ports[k].direct && !self.ports[k].constant);
+        let gathered: [bool; N] = std::array::from_fn(|k| k > 0 && self.ports[k].access == Access::Gather);
         let any_gathered = gathered.iter().any(|&g| g);
         let mut start = range.start;
         while start < range.end {
-            let end = range.end.min(start + BLOCK);
+            let end = range.end.min(start + self.chunk);
             if any_gathered {
                 let mut filled = 0;
                 self.walk.runs(start..end, |at, len| {
@@ -184,17 +249,15 @@ impl<const K: usize, const N: usize> Job<'_, K, N> {
                     filled += len;
                 });
             }
-            let place = |k: usize| {
-                // SAFETY: a flat operand's elements follow each other.
-                unsafe { self.ports[k].base.add((offsets[k] + start) * self.ports[k].lane.size) }
+            let place = |k: usize| match self.ports[k].access {
+                // SAFETY: the elements follow each other, in bounds.
+                Access::Direct => unsafe {
+                    self.ports[k].base.add((offsets[k] + start) * self.ports[k].lane.size)
+                },
+                _ => blocks[k],
             };
-            let sources = std::array::from_fn(|j| {
-                if self.ports[j + 1].direct { place(j + 1) } else { blocks[j + 1] }.cast_const()
-            });
-            if self.ports[0].direct {
-                (self.kernel)(sources, place(0), end - start);
-            } else {
-                (self.kernel)(sources, blocks[0], end - start);
+            (self.kernel)(std::array::from_fn(|j| place(j + 1).cast_const()), place(0), end - start);
+            if self.ports[0].access != Access::Direct {
                 let lane = self.ports[0].lane;
                 let mut done = 0;
                 self.walk.runs(start..end, |at, len| {
@@ -218,12 +281,14 @@ fn check(bytes: usize, layout: &Layout, lane: &Lane) {
     assert!(end <= bytes, "{layout:?} of {}-byte elements reaches beyond its {bytes} bytes", lane.size);
 }
 
+/// Start of an operand's memory; all its positions are checked.
 pub(crate) fn base(storage: &Storage, layout: &Layout, lane: &Lane) -> *mut u8 {
     let bytes = storage.as_cpu().expect(ELSEWHERE).bytes();
     check(bytes.len(), layout, lane);
     bytes.as_ptr().cast_mut()
 }
 
+/// Start of the output's memory; all its positions are checked.
 pub(crate) fn base_mut(storage: &mut Storage, layout: &Layout, lane: &Lane) -> *mut u8 {
     let bytes = storage.as_cpu_mut().expect(ELSEWHERE).bytes_mut();
     check(bytes.len(), layout, lane);

@@ -71,6 +71,12 @@ fn best_level() -> SimdLevel {
     *available_levels().last().expect("scalar is always there")
 }
 
+/// Calls a closure that is not inlined: code that is there for completeness stays out of the way.
+#[inline(never)]
+pub fn apart<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
 /// Runs an expression with a token of the level in use: `simd!(s => kernel(s, x, out))`.
 ///
 /// The expression is compiled once per level; it should be a call of one `#[inline(always)]` function.
@@ -97,7 +103,7 @@ macro_rules! simd {
             }
             _ => {
                 let Level::Fallback($s) = Level::fallback() else { unreachable!("the fallback is compiled in") };
-                $s.vectorize(#[inline(always)] || $e)
+                $crate::cpu::simd::apart(|| $e)
             }
         }
     }};

@@ -25,10 +25,16 @@ impl<const N: usize> Walk<N> {
         Walk { shape, strides, offsets: layouts.map(|l| l.offset()), numel }
     }
 
+    /// Operands of `numel` contiguous elements from these offsets; where `constant`, one element repeated.
+    pub fn dense(numel: usize, offsets: [usize; N], constant: [bool; N]) -> Self {
+        let strides = constant.map(|c| Strides::from_slice(&[!c as isize]));
+        Walk { shape: Dims::from_slice(&[numel]), strides, offsets, numel }
+    }
+
     /// As [`new`](Walk::new), for kernels to which the order does not matter: dimensions are walked
     /// so that the first operand's steps are longest first.
     pub fn any_order(layouts: [&Layout; N]) -> Self {
-        let mut dims: Vec<usize> = (0..layouts[0].ndim()).collect();
+        let mut dims: Dims = (0..layouts[0].ndim()).collect();
         let steps = layouts[0].strides();
         dims.sort_by_key(|&d| std::cmp::Reverse(steps[d].unsigned_abs()));
         let permuted = layouts.map(|l| l.permute(&dims));
@@ -68,6 +74,17 @@ impl<const N: usize> Walk<N> {
             step *= n as isize;
             fits
         })
+    }
+
+    /// The number of elements after which an operand starts again, if it is contiguous up to there:
+    /// the dimensions outside are broadcast.
+    pub fn period(&self, k: usize) -> Option<usize> {
+        let mut dims = self.shape.iter().zip(&self.strides[k]).rev().peekable();
+        let mut step = 1;
+        while let Some((&n, _)) = dims.next_if(|&(&n, &s)| s == step as isize || n == 1) {
+            step *= n;
+        }
+        (dims.all(|(_, &s)| s == 0) && step > 1).then_some(step)
     }
 
     /// True if an operand is one element, repeated.

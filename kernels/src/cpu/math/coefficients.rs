@@ -46,17 +46,6 @@ impl Math for f32 {
     fn lit(x: f64) -> Self {
         x as f32
     }
-    #[inline(never)]
-    fn fused(a: &[f32], b: &[f32], c: &mut [f32]) {
-        for ((&a, &b), c) in a.iter().zip(b).zip(c) {
-            // The product is exact in f64; rounding the sum twice is wrong only where the first
-            // rounding ends halfway between two f32, or where the second is to a subnormal.
-            let sum = a as f64 * b as f64 + *c as f64;
-            let halfway = sum.to_bits() & 0x1fff_ffff == 0x1000_0000;
-            let plain = !halfway & (sum.abs() > 1e-37);
-            *c = if plain { sum as f32 } else { a.mul_add(b, *c) };
-        }
-    }
     #[inline(always)]
     fn in_f64<S: Simd>(x: S::f32s, y: S::f32s, f: impl Fn(S::f64s, S::f64s) -> S::f64s) -> S::f32s {
         let ((x0, x1), (y0, y1)) = (x.widen(), y.widen());
@@ -181,10 +170,6 @@ impl Math for f64 {
     #[inline(always)]
     fn lit(x: f64) -> Self {
         x as f64
-    }
-    #[inline(never)]
-    fn fused(a: &[f64], b: &[f64], c: &mut [f64]) {
-        a.iter().zip(b).zip(c).for_each(|((&a, &b), c)| *c = a.mul_add(b, *c));
     }
     #[inline(always)]
     fn in_f64<S: Simd>(x: S::f64s, y: S::f64s, f: impl Fn(S::f64s, S::f64s) -> S::f64s) -> S::f64s {

@@ -93,8 +93,6 @@ pub(crate) trait Math: SimdFloatElement + Element + std::ops::Neg<Output = Self>
     const ERF_MAX: Self;
 
     fn lit(x: f64) -> Self;
-    /// `c = a·b + c`, rounded once, without an instruction for it.
-    fn fused(a: &[Self], b: &[Self], c: &mut [Self]);
     /// `f` in double precision (the vector is widened and rounded back where it is f32).
     fn in_f64<S: Simd>(x: V<S, Self>, y: V<S, Self>, f: impl Fn(S::f64s, S::f64s) -> S::f64s) -> V<S, Self>;
 }
@@ -104,17 +102,21 @@ pub(crate) trait Vf<S: Simd>: SimdFloat<S, Element: Math> {}
 impl<S: Simd, V: SimdFloat<S, Element: Math>> Vf<S> for V {}
 
 /// `a·b + c`, rounded once at every level. Where the processor has no instruction for it, that is
-/// slow (some nanoseconds), but the bits are the same.
+/// slow, but the bits are the same.
 #[inline(always)]
 pub(crate) fn fma<S: Simd, V: Vf<S>>(a: V, b: impl SimdInto<V, S>, c: impl SimdInto<V, S>) -> V {
     let s = a.token();
     if matches!(s.level(), Level::Fallback(_)) {
-        let (b, mut c): (V, V) = (b.simd_into(s), c.simd_into(s));
-        V::Element::fused(a.as_slice(), b.as_slice(), c.as_mut_slice());
-        c
+        emulated_fma(a, b.simd_into(s), c.simd_into(s))
     } else {
         a.mul_add_precise(b, c)
     }
+}
+
+/// Long, and so kept out of line.
+#[inline(never)]
+fn emulated_fma<S: Simd, V: Vf<S>>(a: V, b: V, c: V) -> V {
+    a.mul_add_precise(b, c)
 }
 
 /// `Σ c[i]·xⁱ`.
