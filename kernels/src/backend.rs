@@ -548,7 +548,7 @@ pub trait Backend: Send + Sync {
     /// One value everywhere.
     fn fill(&self, out: ViewMut, value: Scalar) -> Result;
     /// `start + i·step` in row-major order: computed in i64 for integer outputs with integer
-    /// arguments, otherwise in f64 and rounded once.
+    /// arguments, otherwise in f64 and rounded as PyTorch rounds (vectors count from their first element).
     fn arange(&self, out: ViewMut, start: Scalar, step: Scalar) -> Result;
     /// Copies, converting the dtype as PyTorch's casts do; shapes are equal.
     fn copy(&self, x: View, out: ViewMut) -> Result;

@@ -32,7 +32,18 @@ pub fn arange(mut out: ViewMut, start: Scalar, step: Scalar) -> Result {
         let out = out.data::<T>();
         if T::DTYPE.is_float() || !whole {
             let (start, step) = (start.to_f64(), step.to_f64());
-            let value = |i: usize| start + i as f64 * step;
+            // PyTorch's rounding: vectors of 32 bytes count from their own first element, rounded; the rest
+            // counts from the start.
+            let lanes = 32 / T::DTYPE.size();
+            let whole = walk.numel() / lanes * lanes;
+            let value = |i: usize| {
+                let from_start = |i: usize| step.mul_add(i as f64, start);
+                if !T::DTYPE.is_float() || i >= whole {
+                    return from_start(i);
+                }
+                let first = T::from_f64(from_start(i / lanes * lanes)).to_f64();
+                step.mul_add((i % lanes) as f64, first)
+            };
             if bool {
                 each_index(&walk, stride, out, |i| T::from_i64((value(i) != 0.0) as i64));
             } else {
