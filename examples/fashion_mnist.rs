@@ -10,7 +10,7 @@ use taper::data::{DataLoader, FASHION_CLASSES, Split, TensorDataset, mnist, mnis
 use taper::nn::{Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, sequential};
 use taper::optim::Adam;
 use taper::prelude::*;
-use taper::train::{Accuracy, Mean, Progress};
+use taper::train::{Accuracy, Mean, Plot, Progress, save_figure};
 
 /// Trains a convolutional network on Fashion-MNIST, or classifies pictures with a trained one.
 #[derive(Parser)]
@@ -22,7 +22,7 @@ struct Args {
     #[arg(long, default_value_t = 3)]
     epochs: usize,
     /// Pictures per step.
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 32)]
     batch_size: usize,
     /// Learning rate of Adam.
     #[arg(long, default_value_t = 1e-3)]
@@ -109,8 +109,10 @@ fn train(args: &Args) -> Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     let mut best = f64::INFINITY;
+    // Points of the curves: (epoch, value). The training loss is a mean over 20 steps.
+    let (mut train_curve, mut loss_curve, mut accuracy_curve) = (vec![], vec![], vec![]);
     for epoch in 1..=args.epochs {
-        let mut loss_mean = Mean::new();
+        let (mut loss_mean, mut recent) = (Mean::new(), Mean::new());
         let progress = Progress::new(format!("epoch {epoch}"), total);
         for (x, y) in &loader {
             let loss = F::cross_entropy(&model.forward(&x), &y);
@@ -118,8 +120,14 @@ fn train(args: &Args) -> Result<()> {
             loss.backward();
             optimizer.step();
             loss_mean.add(loss.item(), x.size(0));
+            recent.add(loss.item(), 1);
             progress.advance(x.size(0));
             progress.message(format_args!("loss {:.4}", loss_mean.value()));
+            if recent.count() == 20 {
+                train_curve
+                    .push(((epoch - 1) as f64 + progress.done() as f64 / total as f64, recent.value()));
+                recent.reset();
+            }
         }
         let rate = total as f64 / progress.elapsed().as_secs_f64();
         drop(progress);
@@ -130,12 +138,21 @@ fn train(args: &Args) -> Result<()> {
             loss_mean.value(),
             100.0 * accuracy,
         );
+        loss_curve.push((epoch as f64, val_loss));
+        accuracy_curve.push((epoch as f64, 100.0 * accuracy));
         if val_loss < best {
             best = val_loss;
             taper::io::save(&model.state_dict(), &args.out)?;
         }
     }
+    let curves = args.out.with_extension("svg");
+    let loss = Plot::new("Loss", "epoch", "cross-entropy")
+        .line("training", train_curve)
+        .line("validation", loss_curve);
+    let accuracy = Plot::new("Accuracy", "epoch", "% of test pictures").line("validation", accuracy_curve);
+    save_figure(&[loss, accuracy], &curves)?;
     println!("best weights (validation loss {best:.4}) are in {}", args.out.display());
+    println!("curves are in {}", curves.display());
     Ok(())
 }
 

@@ -21,3 +21,8 @@ pub mod prelude {
     pub use taper_optim::{self as optim, Optimizer, lr_scheduler::LrScheduler};
     pub use taper_tensor::{DType, Device, StateDict, Tensor, manual_seed, tensor};
 }
+
+/// The README's program is a doc-test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
