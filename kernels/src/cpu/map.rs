@@ -86,10 +86,10 @@ pub(crate) fn map<const K: usize, const N: usize>(
             _ if contiguous && port.lane.direct => Access::Direct,
             _ if k > 0 && walk.is_constant(k) => Access::Pattern { period: 1 },
             Some(period) if k > 0 && short && period <= BLOCK / 2 && chunk - chunk % period > BLOCK / 2 => {
-                if chunk % period != 0 && chunk == BLOCK {
+                if !chunk.is_multiple_of(period) && chunk == BLOCK {
                     chunk -= chunk % period;
                 }
-                if chunk % period == 0 { Access::Pattern { period } } else { Access::Gather }
+                if chunk.is_multiple_of(period) { Access::Pattern { period } } else { Access::Gather }
             }
             _ => Access::Gather,
         };

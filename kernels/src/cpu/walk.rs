@@ -141,7 +141,7 @@ impl<'a, const N: usize> Cursor<'a, N> {
             return None;
         }
         if self.done > 0 {
-            self.to_next_run();
+            self.next_run();
         }
         let last = self.index.len() - 1;
         let len = (self.walk.shape[last] - self.index[last]).min(self.left);
@@ -151,7 +151,7 @@ impl<'a, const N: usize> Cursor<'a, N> {
     }
 
     /// From anywhere in a run to the start of the one that follows.
-    fn to_next_run(&mut self) {
+    fn next_run(&mut self) {
         let Walk { shape, strides, .. } = self.walk;
         let (index, at) = (&mut self.index, &mut self.at);
         let last = index.len() - 1;

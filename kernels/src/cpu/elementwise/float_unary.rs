@@ -69,6 +69,7 @@ pub(super) unsafe fn kernel<T: Math>(op: UnaryOp, x: *const u8, out: *mut u8, n:
             let bound = |b: Option<Scalar>, free: T| b.map_or(free, |s| s.to::<T>());
             let (lo, hi) = (bound(lo, -T::INF), bound(hi, T::INF));
             // A NaN bound makes everything NaN.
+            #[allow(clippy::eq_op, reason = "only NaN differs from itself")]
             let (lo, hi) = if lo != lo || hi != hi { (T::NAN, T::NAN) } else { (lo, hi) };
             each!(v => {
                 let (lo, hi) = (splat_like(v, lo), splat_like(v, hi));

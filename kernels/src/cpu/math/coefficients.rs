@@ -1,5 +1,7 @@
 //! The numbers behind the functions.
 
+#![allow(clippy::approx_constant, reason = "constants are split on purpose")]
+
 use super::*;
 
 impl Math for f32 {
@@ -169,7 +171,7 @@ impl Math for f64 {
 
     #[inline(always)]
     fn lit(x: f64) -> Self {
-        x as f64
+        x
     }
     #[inline(always)]
     fn in_f64<S: Simd>(x: S::f64s, y: S::f64s, f: impl Fn(S::f64s, S::f64s) -> S::f64s) -> S::f64s {

@@ -25,7 +25,7 @@ fn sin_cos<S: Simd, V: Vf<S>>(x: V, quarter: bool) -> V {
     let cosine = w + (((one - w) - half_z) + fma(z * z, poly(z, V::Element::COS), -(r * low)));
     let mut q = t.to_bits();
     if quarter {
-        q = q + V::Element::BITS_ONE;
+        q += V::Element::BITS_ONE;
     }
     let top = V::Element::BITS as u32 - 1;
     let odd = V::from_bits(q << top).is_sign_negative();
