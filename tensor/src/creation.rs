@@ -121,7 +121,14 @@ impl Tensor {
             "arange: from {s} to {e} in steps of {d} never ends"
         );
         assert!((e - s) * d >= 0.0, "arange: a step of {d} does not lead from {s} to {e}");
-        let n = ((e - s) / d).ceil() as usize;
+        let n = match (start, end, step) {
+            // Beyond 2⁵³ f64 would miscount.
+            (Scalar::Int(s), Scalar::Int(e), Scalar::Int(d)) => {
+                let (distance, step) = ((e as i128 - s as i128).unsigned_abs(), d.unsigned_abs() as u128);
+                distance.div_ceil(step) as usize
+            }
+            _ => ((e - s) / d).ceil() as usize,
+        };
         ok(Tensor::produce("arange", &[n], o.dtype, o.device, |b, out| b.arange(out, start, step)))
     }
 
@@ -145,10 +152,11 @@ impl Tensor {
                     let step = (e - s) / (steps.max(2) - 1) as f32;
                     let i32s = i as f32;
                     let from_end = (steps - 1 - i) as f32;
-                    (if i < steps / 2 { s + step * i32s } else { e - step * from_end }) as f64
+                    (if i < steps / 2 { step.mul_add(i32s, s) } else { (-step).mul_add(from_end, e) }) as f64
                 } else {
                     let step = (end - start) / (steps.max(2) - 1) as f64;
-                    if i < steps / 2 { start + step * i as f64 } else { end - step * (steps - 1 - i) as f64 }
+                    let from_end = (steps - 1 - i) as f64;
+                    if i < steps / 2 { step.mul_add(i as f64, start) } else { (-step).mul_add(from_end, end) }
                 }
             })
             .collect();
@@ -159,8 +167,22 @@ impl Tensor {
     /// `base` to the powers of `linspace(start, end, steps)`, f32.
     #[track_caller]
     pub fn logspace(start: f64, end: f64, steps: usize, base: f64) -> Tensor {
+        Tensor::logspace_with(start, end, steps, base, Options::default())
+    }
+
+    /// As [`logspace`](Self::logspace) with a dtype, a device or both.
+    #[track_caller]
+    pub fn logspace_with(
+        start: f64,
+        end: f64,
+        steps: usize,
+        base: f64,
+        options: impl Into<Options>,
+    ) -> Tensor {
+        let o = options.into();
         let exponents = Tensor::linspace_with(start, end, steps, DType::F64).to_vec::<f64>();
-        Tensor::from_vec(exponents.into_iter().map(|e| base.powf(e) as f32).collect(), [steps])
+        let powers: Vec<f64> = exponents.into_iter().map(|e| base.powf(e)).collect();
+        Tensor::from_vec(powers, [steps]).to_dtype(o.dtype).to_device(o.device)
     }
 
     /// A tensor of a vector's elements, row-major, in their own dtype.

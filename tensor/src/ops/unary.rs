@@ -9,7 +9,12 @@ impl Tensor {
     /// Runs a kernel; integers and bool are computed as f32 where the function asks for floats.
     #[track_caller]
     fn unary(&self, name: &'static str, kernel: UnaryOp, float: bool) -> (Tensor, Tensor) {
-        let x = if float && !self.dtype().is_float() { self.to_dtype(DType::F32) } else { self.clone() };
+        let x = match self.dtype() {
+            d if float && !d.is_float() => self.to_dtype(DType::F32),
+            // As a power with an integer exponent.
+            DType::Bool if kernel == UnaryOp::Square => self.to_dtype(DType::I64),
+            _ => self.clone(),
+        };
         let y =
             x.produce_like(name, x.shape(), x.dtype(), |b, out| b.unary(kernel, Src::View(x.as_view()), out));
         (ok(y), x)
@@ -186,6 +191,12 @@ impl Tensor {
     #[track_caller]
     pub fn log(&self) -> Tensor {
         self.ln()
+    }
+
+    /// `ln sigmoid(x)` without overflow (`torch.nn.functional.logsigmoid`).
+    #[track_caller]
+    pub fn logsigmoid(&self) -> Tensor {
+        (-self).softplus().neg()
     }
 
     /// Each element limited to `[min, max]`. The gradient passes strictly between

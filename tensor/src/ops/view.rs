@@ -233,6 +233,19 @@ impl Tensor {
         op("permute", y).wrt(self, || move |g: &Tensor| g.permute(&inverse[..])).done()
     }
 
+    /// One dimension moved to another place, the others in their order (`torch.movedim`).
+    #[track_caller]
+    pub fn movedim(&self, source: isize, destination: isize) -> Tensor {
+        let (from, to) = (ok(self.dim("movedim", source)), ok(self.dim("movedim", destination)));
+        if self.ndim() == 0 {
+            return self.clone();
+        }
+        let mut order: Vec<isize> = (0..self.ndim() as isize).collect();
+        let moved = order.remove(from);
+        order.insert(to, moved);
+        self.permute(order)
+    }
+
     /// Sizes of 1 repeated without copying, −1 keeps a size, new dimensions come first (`Tensor.expand`).
     #[track_caller]
     pub fn expand(&self, shape: impl IntoReshape) -> Tensor {

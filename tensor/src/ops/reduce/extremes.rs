@@ -47,6 +47,10 @@ impl Tensor {
     /// Position of an extreme, i64.
     #[track_caller]
     fn position(&self, name: &'static str, kernel: ReduceOp, dim: Option<isize>, keepdim: bool) -> Tensor {
+        assert!(
+            self.dtype() != DType::Bool,
+            "{name}: bool tensors have no order of positions; use to_dtype first"
+        );
         let dims = ok(self.reduce_dims(name, dim.as_slice()));
         ok(self.expect_elements(name, &dims));
         let y = ok(self.reduce(name, kernel, &dims, DType::I64));
@@ -66,7 +70,8 @@ impl Tensor {
         if self.ndim() == 0 {
             return (self.clone(), Tensor::zeros_with((), (DType::I64, self.device())));
         }
-        let indices = self.position(name, kernel, Some(dim), true);
+        let ordered = if self.dtype() == DType::Bool { self.to_dtype(DType::U8) } else { self.detach() };
+        let indices = ordered.position(name, kernel, Some(dim), true);
         let values = self.gather(d as isize, &indices);
         if keepdim { (values, indices) } else { (values.squeeze(d as isize), indices.squeeze(d as isize)) }
     }
@@ -109,7 +114,7 @@ macro_rules! extremes {
             /// NaN wins.
             ///
             /// # Panics
-            /// Where there are no elements.
+            /// Where there are no elements, and for bool.
             #[track_caller]
             pub fn $arg(&self, dim: impl Into<Option<isize>>, keepdim: bool) -> Tensor {
                 self.position(stringify!($arg), ReduceOp::$arg_kernel, dim.into(), keepdim)

@@ -133,7 +133,7 @@ impl Tensor {
         self.sum_dim(dims, true).reshape_to(shape)
     }
 
-    /// Whether any element is non-zero; a 0-d bool tensor.
+    /// Whether any element is non-zero; a 0-d bool tensor (u8 for u8).
     #[track_caller]
     pub fn any(&self) -> Tensor {
         self.truth("any", ReduceOp::Any, &[], false)
@@ -143,7 +143,7 @@ impl Tensor {
     pub fn any_dim(&self, dims: impl IntoDims, keepdim: bool) -> Tensor {
         self.truth("any", ReduceOp::Any, &dims.into_dims(), keepdim)
     }
-    /// Whether all elements are non-zero; a 0-d bool tensor.
+    /// Whether all elements are non-zero; a 0-d bool tensor (u8 for u8).
     #[track_caller]
     pub fn all(&self) -> Tensor {
         self.truth("all", ReduceOp::All, &[], false)
@@ -158,6 +158,8 @@ impl Tensor {
     fn truth(&self, name: &'static str, kernel: ReduceOp, dims: &[isize], keepdim: bool) -> Tensor {
         let dims = ok(self.reduce_dims(name, dims));
         let y = ok(self.reduce(name, kernel, &dims, DType::Bool));
-        if keepdim { y } else { y.reshape_to(&self.reduced_shapes(&dims).1) }
+        let y = if keepdim { y } else { y.reshape_to(&self.reduced_shapes(&dims).1) };
+        // PyTorch's bytes were its truth values once.
+        if self.dtype() == DType::U8 { y.to_dtype(DType::U8) } else { y }
     }
 }

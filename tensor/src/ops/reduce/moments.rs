@@ -4,7 +4,7 @@ use crate::error::ok;
 use crate::operand::IntoDims;
 use crate::tensor::Tensor;
 use taper_autograd::op;
-use taper_kernels::Dims;
+use taper_kernels::{DType, Dims};
 
 /// Dimensions that a statistic runs over.
 struct Axes {
@@ -168,11 +168,12 @@ impl Tensor {
     }
 
     /// `ln Σeˣ` over dimensions, without overflow (`torch.logsumexp`); an empty list is all dimensions.
-    ///
-    /// # Panics
-    /// For integers and bool.
+    /// Integers and bool are computed as f32.
     #[track_caller]
     pub fn logsumexp(&self, dims: impl IntoDims, keepdim: bool) -> Tensor {
+        if !self.dtype().is_float() {
+            return self.to_dtype(DType::F32).logsumexp(dims, keepdim);
+        }
         let axes = Axes::new("logsumexp", self, dims);
         let x = self.detach();
         let y = if axes.count == 0 {
