@@ -164,7 +164,7 @@ impl Tensor {
         Tensor::from_vec(values, [steps]).to_dtype(o.dtype).to_device(o.device)
     }
 
-    /// `base` to the powers of `linspace(start, end, steps)`, f32.
+    /// `base` to the powers of `linspace(start, end, steps)`, f32 (`torch.logspace`, there by default base 10).
     #[track_caller]
     pub fn logspace(start: f64, end: f64, steps: usize, base: f64) -> Tensor {
         Tensor::logspace_with(start, end, steps, base, Options::default())

@@ -1,0 +1,46 @@
+//! Products, convolutions, pooling, normalisation, attention.
+
+use crate::case::Case;
+use taper::{ConvOptions, PoolOptions, Tensor};
+
+pub fn run(c: &Case) -> Option<Vec<Tensor>> {
+    let x = c.inputs.first()?;
+    let scale = |name: &str| c.float(name).unwrap_or(1.0);
+    let conv = || {
+        let o = ConvOptions::default().stride(c.pair("stride").unwrap_or([1, 1]));
+        let o = o.padding(c.pair("padding").unwrap_or([0, 0])).dilation(c.pair("dilation").unwrap_or([1, 1]));
+        o.groups(c.size("groups").unwrap_or(1))
+    };
+    let pool = || {
+        let kernel = c.pair("kernel_size").expect("a window");
+        PoolOptions::new(kernel)
+            .stride(c.pair("stride").unwrap_or(kernel))
+            .padding(c.pair("padding").unwrap_or([0, 0]))
+    };
+    Some(vec![match c.op() {
+        "matmul" => x.matmul(c.x(1)),
+        "mm" => x.mm(c.x(1)),
+        "mv" => x.mv(c.x(1)),
+        "bmm" => x.bmm(c.x(1)),
+        "dot" => x.dot(c.x(1)),
+        "outer" => x.outer(c.x(1)),
+        "addmm" => x.addmm(c.x(1), c.x(2), scale("beta"), scale("alpha")),
+        "baddbmm" => x.baddbmm(c.x(1), c.x(2), scale("beta"), scale("alpha")),
+        "linear" => x.linear(c.x(1), c.maybe(2)),
+        "einsum" => Tensor::einsum(c.text("equation")?, &c.inputs.iter().collect::<Vec<_>>()),
+        "conv1d" => x.conv1d(c.x(1), c.maybe(2), conv()),
+        "conv2d" => x.conv2d(c.x(1), c.maybe(2), conv()),
+        "max_pool2d" => x.max_pool2d(pool()),
+        "avg_pool2d" => x.avg_pool2d(pool()),
+        "adaptive_avg_pool2d" => x.adaptive_avg_pool2d(c.pair("output_size")?),
+        "layer_norm" => x.layer_norm(c.sizes("normalized_shape"), c.maybe(1), c.maybe(2), 1e-5),
+        "scaled_dot_product_attention" => {
+            let scores = x.matmul(c.x(1).mt()) / (x.size(-1) as f64).sqrt();
+            let future = Tensor::ones([scores.size(-2), scores.size(-1)]).triu(1).gt(0);
+            let scores =
+                if c.flag("is_causal") { scores.masked_fill(&future, f64::NEG_INFINITY) } else { scores };
+            scores.softmax(-1).matmul(c.x(2))
+        }
+        _ => return None,
+    }])
+}
