@@ -1,6 +1,7 @@
 //! Products, convolutions, pooling, normalisation, attention.
 
 use crate::case::Case;
+use taper::nn::functional as F;
 use taper::{ConvOptions, PoolOptions, Tensor};
 
 pub fn run(c: &Case) -> Option<Vec<Tensor>> {
@@ -35,11 +36,7 @@ pub fn run(c: &Case) -> Option<Vec<Tensor>> {
         "adaptive_avg_pool2d" => x.adaptive_avg_pool2d(c.pair("output_size")?),
         "layer_norm" => x.layer_norm(c.sizes("normalized_shape"), c.maybe(1), c.maybe(2), 1e-5),
         "scaled_dot_product_attention" => {
-            let scores = x.matmul(c.x(1).mt()) / (x.size(-1) as f64).sqrt();
-            let future = Tensor::ones([scores.size(-2), scores.size(-1)]).triu(1).gt(0);
-            let scores =
-                if c.flag("is_causal") { scores.masked_fill(&future, f64::NEG_INFINITY) } else { scores };
-            scores.softmax(-1).matmul(c.x(2))
+            F::scaled_dot_product_attention(x, c.x(1), c.x(2), None, 0.0, c.flag("is_causal"), None)
         }
         _ => return None,
     }])

@@ -99,7 +99,7 @@ pub fn check(shapes: &[&[usize]], f: impl Fn(&[Tensor]) -> Tensor, naive: impl F
     }
 }
 
-/// The message of a panic, and whether it points at this file and line.
+/// The message of a panic.
 #[track_caller]
 pub fn panics(f: impl FnOnce() + std::panic::UnwindSafe) -> String {
     let error = std::panic::catch_unwind(f).expect_err("it should panic");

@@ -25,7 +25,7 @@ fn gather_and_scatter() {
             );
         }
         for d in 0..2 {
-            check_values_numbers(
+            check_values(
                 &[&[3, 4], &[2, 4]],
                 |x| x[0].scatter_add(d as isize, &index, &x[1]),
                 |x| {
@@ -54,7 +54,8 @@ fn gather_and_scatter() {
     assert_eq!(Tensor::zeros([2, 3]).gather(1, &Tensor::zeros_with([2, 0], DType::I64)).shape(), [2, 0]);
 }
 
-/// Values in all dtypes and layouts, without derivatives.
+/// Values in all dtypes and layouts, without derivatives. A sum of bools is their disjunction, as a cast of
+/// the sum of numbers is.
 #[track_caller]
 fn check_values(shapes: &[&[usize]], f: impl Fn(&[Tensor]) -> Tensor, naive: impl Fn(&[Table]) -> Table) {
     let inputs: Vec<Tensor> =
@@ -68,16 +69,6 @@ fn check_values(shapes: &[&[usize]], f: impl Fn(&[Tensor]) -> Tensor, naive: imp
             assert_same(&f(&x), &expected.to_dtype(dtype));
         }
     }
-}
-
-/// The same where sums of bools are their disjunction.
-#[track_caller]
-fn check_values_numbers(
-    shapes: &[&[usize]],
-    f: impl Fn(&[Tensor]) -> Tensor,
-    naive: impl Fn(&[Table]) -> Table,
-) {
-    check_values(shapes, f, naive);
 }
 
 #[test]
@@ -125,7 +116,7 @@ fn slices() {
                 x[0].at(i) + from.map(|k| x[1].at(&[k, i[1]])).sum::<f64>()
             })
         };
-        check_values_numbers(&[&[3, 4], &[3, 4]], |x| x[0].index_add(0, &index, &x[1]), added);
+        check_values(&[&[3, 4], &[3, 4]], |x| x[0].index_add(0, &index, &x[1]), added);
         let copied = |x: &[Table]| {
             let from = |i: &[usize]| (0..3).rfind(|&k| rows[k] == i[0]);
             table(&[3, 4], |i| from(i).map_or(x[0].at(i), |k| x[1].at(&[k, i[1]])))
