@@ -26,7 +26,11 @@ pub fn repr(module: &dyn Module) -> String {
     }
     let mut children = Children(Vec::new());
     module.visit(&mut children);
-    block(module.kind(), &module.extra_repr(), grouped(children.0))
+    let children = match module.kind() {
+        "ModuleList" => repeated(children.0),
+        _ => grouped(children.0),
+    };
+    block(module.kind(), &module.extra_repr(), children)
 }
 
 /// Items of a list field (`layers.0`, `layers.1`, …) put together as a `ModuleList`.
@@ -58,7 +62,7 @@ fn grouped(children: Vec<(String, String)>) -> Vec<(String, String)> {
 }
 
 /// Equal neighbours of a list as one: `(0-2): 3 x Linear(…)`.
-pub(crate) fn repeated(items: Vec<(String, String)>) -> Vec<(String, String)> {
+fn repeated(items: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut out: Vec<(String, String, String, usize)> = Vec::new();
     for (name, text) in items {
         match out.last_mut() {
