@@ -70,7 +70,7 @@ fn option(v: &Value) -> Option<f64> {
 pub enum Layer {
     Plain(Box<dyn Forward>),
     Attention(MultiheadAttention),
-    Encoder(TransformerEncoderLayer),
+    Encoder(Box<TransformerEncoderLayer>),
 }
 
 impl Layer {
@@ -78,7 +78,7 @@ impl Layer {
         match self {
             Layer::Plain(l) => l,
             Layer::Attention(l) => l,
-            Layer::Encoder(l) => l,
+            Layer::Encoder(l) => &**l,
         }
     }
 }
@@ -168,13 +168,13 @@ pub fn layer(name: &str, a: &Args) -> Layer {
         "MultiheadAttention" => Layer::Attention(
             set!(a, MultiheadAttention::builder(a.size(0), a.size(1)), bias: flag, batch_first: flag, dropout: number),
         ),
-        "TransformerEncoderLayer" => Layer::Encoder(set!(a,
+        "TransformerEncoderLayer" => Layer::Encoder(Box::new(set!(a,
             TransformerEncoderLayer::builder(a.size(0), a.size(1)).dim_feedforward(a.size(2)),
             dropout: number, activation: |v| match text(v) {
                 "relu" => TransformerActivation::Relu,
                 "gelu" => TransformerActivation::Gelu,
                 other => panic!("unknown activation {other}"),
-            }, norm_first: flag, batch_first: flag)),
+            }, norm_first: flag, batch_first: flag))),
         other => panic!("no layer {other}"),
     };
     a.check();
