@@ -60,7 +60,9 @@ fn binary(c: &Case) -> Option<Tensor> {
         ("remainder", _) => |a, b| a.remainder(b),
         ("fmod", _) => |a, b| {
             let quotient = a.div(&b).trunc().to_dtype(a.dtype());
-            a - quotient.mul(b)
+            // Of an infinite divisor nothing is taken away; 0·∞ would be NaN.
+            let away = quotient.mul(b);
+            a - Tensor::where_(&quotient.eq(0.0), 0.0, away).to_dtype(a.dtype())
         },
         ("pow", _) => |a, b| a.pow(b),
         ("atan2", _) => |a, b| a.atan2(b),

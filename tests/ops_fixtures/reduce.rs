@@ -7,7 +7,7 @@ pub fn run(c: &Case) -> Option<Vec<Tensor>> {
     let pair = |(a, b): (Tensor, Tensor)| vec![a, b];
     let (dims, keepdim) = (c.ints("dim"), c.flag("keepdim"));
     let all = c.arg("dim").is_none();
-    let last = c.int("dim").unwrap_or(-1);
+    let last = dims.first().copied().unwrap_or(-1);
     let x = c.inputs.first()?;
     Some(match c.op() {
         "sum" => vec![c.dtype().map_or(x.clone(), |d| x.to_dtype(d)).sum_dim(dims, keepdim)],

@@ -54,7 +54,7 @@ fn view(c: &Case) -> Option<Tensor> {
         "flatten" => x.flatten(c.int("start_dim").unwrap_or(0), c.int("end_dim").unwrap_or(-1)),
         "unflatten" => x.unflatten(dim?, c.ints("sizes")),
         "squeeze" if c.arg("dim").is_none() => x.squeeze_all(),
-        "squeeze" => c.ints("dim").iter().rev().fold(x.clone(), |x, &d| x.squeeze(d)),
+        "squeeze" => x.squeeze(c.ints("dim")),
         "unsqueeze" => x.unsqueeze(dim?),
         "transpose" => x.transpose(c.int("dim0")?, c.int("dim1")?),
         "permute" => x.permute(dims),

@@ -155,10 +155,18 @@ impl Tensor {
         self.reshape_to(&shape)
     }
 
-    /// A dimension of size 1 removed; others are left alone.
+    /// Dimensions of size 1 removed; others are left alone.
     #[track_caller]
-    pub fn squeeze(&self, dim: isize) -> Tensor {
-        let d = ok(self.dim("squeeze", dim));
+    pub fn squeeze(&self, dims: impl IntoDims) -> Tensor {
+        let dims: Result<Vec<usize>> = dims.into_dims().iter().map(|&d| self.dim("squeeze", d)).collect();
+        let mut dims = ok(dims);
+        dims.sort_unstable();
+        dims.dedup();
+        dims.into_iter().rev().fold(self.clone(), |x, d| x.squeeze_one(d))
+    }
+
+    #[track_caller]
+    fn squeeze_one(&self, d: usize) -> Tensor {
         if self.shape().get(d) != Some(&1) {
             return self.clone();
         }

@@ -78,6 +78,7 @@ pub fn rows() -> Vec<Row> {
         gelu_tanh() any |v| 0.5 * v * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (v + 0.044715 * v * v * v)).tanh());
         silu() any |v| v * sigmoid(v);
         softplus() any |v| v.exp().ln_1p();
+        logsigmoid() any |v| -(-v).exp().ln_1p();
         leaky_relu(0.1) any |v| if v > 0.0 { v } else { 0.1 * v };
         elu(1.5) any |v| if v > 0.0 { v } else { 1.5 * v.exp_m1() };
     };

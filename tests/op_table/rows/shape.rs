@@ -161,6 +161,10 @@ pub fn rows() -> Vec<Row> {
             let s = d.shape(3);
             case([d.any(&s)], |x| x[0].permute([2, 0, -2]), |a| a[0].permute(&[2, 0, 1]))
         }),
+        row("movedim", |d| {
+            let s = d.shape(3);
+            case([d.any(&s)], |x| x[0].movedim(0, -1), |a| a[0].permute(&[1, 2, 0]))
+        }),
         row("expand", |d| {
             let s = d.shape(1);
             case(
