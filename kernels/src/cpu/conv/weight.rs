@@ -3,7 +3,6 @@
 //! Both operands are read along the rows of outputs, where the framed image is contiguous for every
 //! tap; a tile holds a vector of partial sums for each of its weights, and its lanes are added up last.
 
-use super::correlate::Lay;
 use super::frame::Frame;
 use super::{lay, reach, sizes};
 use crate::cpu::gemm::real::*;
@@ -11,7 +10,7 @@ use crate::cpu::gemm::scratch::Scratch;
 use crate::cpu::gemm::sizes::panel_rows;
 use crate::cpu::gemm::vector_bytes;
 use crate::cpu::par::SharedMut;
-use crate::cpu::simd::{Simd, SimdBase, SimdFloat};
+use crate::cpu::simd::{Simd, SimdFloat};
 use crate::{ConvParams, Layout, View, simd};
 use rayon::prelude::*;
 
@@ -28,7 +27,7 @@ const fn most_rows(vector_bytes: usize) -> usize {
     if vector_bytes == 32 { 4 } else { 8 }
 }
 
-/// A vector of outputs: row and column of its first, and the lanes that count.
+/// A vector of outputs: where it reads the image, and (along rows) its row, column and the lanes to leave out.
 struct Piece {
     place: usize,
     row: usize,
@@ -52,10 +51,7 @@ impl Plan {
         let whole = (height - 1) * pitch + width;
         let flat = width < lanes || height * width.div_ceil(lanes) > whole.div_ceil(lanes);
         let pieces = if flat {
-            (0..whole)
-                .step_by(lanes)
-                .map(|at| Piece { place: at, row: at / pitch, col: at % pitch, skip: 0 })
-                .collect()
+            (0..whole).step_by(lanes).map(|place| Piece { place, row: 0, col: 0, skip: 0 }).collect()
         } else {
             let row = |h: usize| {
                 (0..width).step_by(lanes).map(move |w| {
@@ -72,24 +68,44 @@ impl Plan {
         self.channels * self.frame.len()
     }
 
-    /// Lays out the gradient of one channel as the pieces read it, zero where no output counts.
+    /// Lays out the gradient of one channel as the pieces read it, zero where no output counts: row
+    /// `q` of a panel of `height`. `rows` and `cols` are the channel's steps in `source`.
     fn gradient<T: Real>(
         &self,
         source: &[T],
-        from: &Lay,
-        [n, o]: [usize; 2],
-        lanes: usize,
-        mut put: impl FnMut(usize, usize, T),
+        start: usize,
+        [rows, cols]: [isize; 2],
+        [q, height, lanes]: [usize; 3],
+        panel: &mut [T],
     ) {
-        for (v, piece) in self.pieces.iter().enumerate() {
-            let (mut row, mut col) = (piece.row, piece.col);
-            for lane in 0..lanes {
-                let counts = lane >= piece.skip && row < self.outputs[0] && col < self.outputs[1];
-                put(v, lane, if counts { source[from.at([n, o, row, col])] } else { T::ZERO });
-                col += 1;
-                if col == self.frame.size[1] {
-                    (row, col) = (row + 1, 0);
+        let vector = |v: usize| (v * height + q) * lanes..(v * height + q + 1) * lanes;
+        let copy = |to: &mut [T], row: usize, col: usize| {
+            let from = start.wrapping_add_signed(row as isize * rows + col as isize * cols);
+            if cols == 1 {
+                to.copy_from_slice(&source[from..from + to.len()]);
+            } else {
+                for (i, t) in to.iter_mut().enumerate() {
+                    *t = source[from.wrapping_add_signed(i as isize * cols)];
                 }
+            }
+        };
+        if !self.flat {
+            for (v, piece) in self.pieces.iter().enumerate() {
+                let to = &mut panel[vector(v)];
+                copy(to, piece.row, piece.col);
+                to[..piece.skip].fill(T::ZERO);
+            }
+            return;
+        }
+        (0..self.pieces.len()).for_each(|v| panel[vector(v)].fill(T::ZERO));
+        for row in 0..self.outputs[0] {
+            let mut col = 0;
+            while col < self.outputs[1] {
+                let at = row * self.frame.size[1] + col;
+                let (v, lane) = (at / lanes, at % lanes);
+                let n = (lanes - lane).min(self.outputs[1] - col);
+                copy(&mut panel[vector(v)][lane..lane + n], row, col);
+                col += n;
             }
         }
     }
@@ -167,14 +183,14 @@ pub fn run<T: Real>(p: &ConvParams, g: View, x: View, out: &mut [T], out_layout:
                     let height = panel_rows(rows_here - r, most);
                     let panel = &mut grads[r * plan.pieces.len() * lanes..];
                     for q in 0..height {
-                        plan.gradient(gs, &gl, [n0 + i, row + r + q], lanes, |v, lane, g| {
-                            panel[(v * height + q) * lanes + lane] = g;
-                        });
+                        let from = gl.at([n0 + i, row + r + q, 0, 0]);
+                        plan.gradient(gs, from, [gl.steps[2], gl.steps[3]], [q, height, lanes], panel);
                     }
                     r += height;
                 }
             }
-            // A zero times what lies between rows must be zero.
+            // A zero times what lies between rows, or behind the last, must be zero.
+            image[count * image_len..count * image_len + 2 * lanes].fill(T::ZERO);
             if plan.flat && !finite(&image[..count * image_len]) {
                 for i in 0..count {
                     let image = &image[i * image_len..(i + 1) * image_len];
@@ -212,7 +228,7 @@ fn exact<T: Real>(plan: &Plan, image: &[T], g: impl Fn(usize, usize, usize) -> T
             for w in 0..plan.outputs[1] {
                 let (g, place) = (g(r, h, w), h * plan.frame.size[1] + w);
                 for (sum, &offset) in sums.iter_mut().zip(&plan.offsets) {
-                    *sum = *sum + g * image[place + offset];
+                    *sum += g * image[place + offset];
                 }
             }
         }
@@ -276,21 +292,8 @@ fn panel<S: Simd, T: Real, const R: usize>(s: S, plan: &Plan, batch: &Batch<T>, 
         for (r, acc) in acc.iter().enumerate() {
             for (t, acc) in acc[..count].iter().enumerate() {
                 let sum = &mut sums[(row + r) * terms + t0 + t];
-                *sum = *sum + total::<S, T>(*acc);
+                *sum += total::<S, T>(*acc);
             }
         }
     }
-}
-
-/// Sum of a vector's lanes, halves first.
-#[inline(always)]
-fn total<S: Simd, T: Real>(v: T::V<S>) -> T {
-    let mut v = v;
-    let mut n = lanes::<S, T>();
-    while n > 1 {
-        let (low, high) = v.interleave(v);
-        v = low + high;
-        n /= 2;
-    }
-    v.as_slice()[0]
 }

@@ -92,15 +92,18 @@ fn reals<T: Real>(p: &Problem, a: &[T], b: &[T], bias: Option<&[T]>, out: &mut [
         ..one
     };
     let starts = p.starts();
-    // SAFETY (all three): the views' spans lie inside their memory, and the products of a batch write
-    // different elements.
-    if let [start] = starts[..] {
-        unsafe { product(at(&start), true) }
+    let one_product = |s: &_, parallel| {
+        // SAFETY: the views' spans lie inside their memory, and the products of a batch write different
+        // elements.
+        unsafe { product(at(s), parallel) }
+    };
+    if let [start] = &starts[..] {
+        one_product(start, true)
     } else if starts.len() < 4 || p.work() * starts.len() < sizes::PARALLEL {
-        starts.iter().for_each(|s| unsafe { product(at(s), true) });
+        starts.iter().for_each(|s| one_product(s, true));
     } else {
         let grain = (sizes::PARALLEL / 4 / p.work().max(1)).max(1);
-        starts.par_iter().with_min_len(grain).for_each(|s| unsafe { product(at(s), false) });
+        starts.par_iter().with_min_len(grain).for_each(|s| one_product(s, false));
     }
 }
 
@@ -112,12 +115,11 @@ pub(super) unsafe fn product<T: Real>(mut p: Product<T>, parallel: bool) {
     if (p.out.col != 1 && p.out.row == 1 && p.m > 1) || (p.n == 1 && p.m > 1) {
         p = p.transposed();
     }
-    let lanes = vector_bytes() / size_of::<T>();
     // SAFETY: the caller's promise.
     unsafe {
         if p.k == 0 {
             (0..p.m).for_each(|i| (0..p.n).for_each(|j| tile::finish_one(T::ZERO, &p.out, i, j)));
-        } else if vector::fits(&p, lanes) {
+        } else if p.m == 1 {
             vector::run(&p, parallel);
         } else if p.work() < sizes::SMALL {
             simd!(s => small::run(s, &p));

@@ -55,6 +55,19 @@ pub fn relu<S: Simd, T: Real>(s: S, v: T::V<S>) -> T::V<S> {
     v.simd_lt(zero).select(zero, v)
 }
 
+/// Sum of a vector's lanes, halves first.
+#[inline(always)]
+pub fn total<S: Simd, T: Real>(v: T::V<S>) -> T {
+    let mut v = v;
+    let mut n = lanes::<S, T>();
+    while n > 1 {
+        let (low, high) = v.interleave(v);
+        v = low + high;
+        n /= 2;
+    }
+    v.as_slice()[0]
+}
+
 /// A matrix somewhere in memory, and its row and column step.
 #[derive(Clone, Copy, Debug)]
 pub struct Mat<T> {

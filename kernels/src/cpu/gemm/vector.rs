@@ -1,180 +1,191 @@
 //! One row times a matrix (and by transposition a matrix times a column): bound by reading the matrix once.
 //!
-//! Sums run in order of k within blocks of `KC`, as everywhere, so that a row gives the same bits
-//! alone and among others.
+//! Each sum is kept in `SPLIT` parts, part `l` taking the terms `k ≡ l`, in order; they are added up
+//! last, halves first. Reading along contiguous columns, the parts are the lanes of a vector; reading
+//! along contiguous rows, they are as many rows of sums. Both give the same bits.
 
 use super::real::*;
-use super::sizes::KC;
+use super::scratch::Scratch;
 use super::tile::finish_one;
 use crate::cpu::simd::{Simd, SimdBase, SimdFloat};
 use crate::{cpu::par, simd};
 
-/// Columns whose sums one job holds.
-const CHUNK: usize = 1024;
-/// Rows of the matrix read side by side.
-const STREAMS: usize = 8;
-
-/// Whether [`run`] can do it.
-pub fn fits<T>(p: &Product<T>, lanes: usize) -> bool {
-    p.m == 1 && ((p.n == 1) || (p.b.col == 1 && p.n >= lanes) || p.b.row == 1)
+/// Parts of a sum: a vector of 64 bytes, whatever the machine has.
+const fn split<T>() -> usize {
+    64 / size_of::<T>()
 }
+/// Columns whose sums are held at once while reading rows.
+const CHUNK: usize = 1024;
+/// Columns read side by side.
+const COLUMNS: usize = 4;
+/// Rows of the same part read side by side.
+const ROWS: usize = 4;
 
 /// # Safety
 /// `p.m` is 1; the operands are readable, the target is writable and used by no one else.
 pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
-    // SAFETY: the caller's promise, for all columns or pieces of them.
-    unsafe {
-        if p.n == 1 {
-            let sum = simd!(s => dot::<_, T>(s, p));
-            return finish_one(sum, &p.out, 0, 0);
-        }
-        if parallel && p.work() * size_of::<T>() > 1 << 19 {
-            // Cores share the memory: a core reads about 10 bytes in a nanosecond.
-            let cost = (p.k * size_of::<T>()) as f64 * 0.1;
-            par::for_each_range(p.n, 128, cost, |r| columns(p, r.start, r.len()));
-        } else {
-            columns(p, 0, p.n);
-        }
+    // The row, contiguous, zeros up to a whole vector.
+    let padded = p.k.next_multiple_of(split::<T>());
+    let mut row = Scratch::new::<T>(padded);
+    let row = &mut row.as_mut_slice::<T>()[..padded];
+    for (k, x) in row.iter_mut().enumerate() {
+        // SAFETY: a term that exists.
+        *x = if k < p.k { unsafe { *p.a.at(0, k) } } else { T::ZERO };
+    }
+    let row = &*row;
+    let by_rows = p.b.col == 1 && p.n >= 64 / size_of::<T>();
+    if parallel && p.work() * size_of::<T>() > 1 << 19 {
+        // A core reads about 20 bytes in a nanosecond.
+        let cost = (p.k * size_of::<T>()) as f64 * 0.05;
+        // SAFETY: ranges of columns are different elements of the target.
+        par::for_each_range(p.n, if by_rows { CHUNK / 2 } else { 64 }, cost, |r| unsafe {
+            columns(p, row, r.start, r.len(), by_rows)
+        });
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { columns(p, row, 0, p.n, by_rows) }
     }
 }
 
-unsafe fn columns<T: Real>(p: &Product<T>, start: usize, n: usize) {
+unsafe fn columns<T: Real>(p: &Product<T>, row: &[T], start: usize, n: usize, by_rows: bool) {
     let part = Product { n, b: p.b.from(0, start), out: p.out.from(0, start), ..*p };
     // SAFETY: the caller's promise.
     unsafe {
-        if p.b.col == 1 {
-            simd!(s => by_rows::<_, T>(s, &part))
+        if by_rows && n >= 64 / size_of::<T>() {
+            simd!(s => along_rows::<_, T>(s, &part, row))
         } else {
-            simd!(s => by_columns::<_, T>(s, &part))
+            simd!(s => along_columns::<_, T>(s, &part, row))
         }
     }
 }
 
-/// Rows of the matrix are contiguous: several at a time are added up, scaled.
 #[inline(always)]
-unsafe fn by_rows<S: Simd, T: Real>(s: S, p: &Product<T>) {
-    let lanes = lanes::<S, T>();
-    let mut sums = [T::ZERO; CHUNK + MAX_LANES];
-    for j0 in (0..p.n).step_by(CHUNK) {
-        let n = CHUNK.min(p.n - j0);
+unsafe fn along_rows<S: Simd, T: Real>(s: S, p: &Product<T>, row: &[T]) {
+    let (lanes, parts) = (lanes::<S, T>(), split::<T>());
+    let chunk = CHUNK.min(p.n.next_multiple_of(lanes));
+    let mut sums = Scratch::new::<T>(parts * chunk);
+    let sums = &mut sums.as_mut_slice::<T>()[..parts * chunk];
+    for j0 in (0..p.n).step_by(chunk) {
+        let n = chunk.min(p.n - j0);
+        if n < lanes {
+            let last = Product { n, b: p.b.from(0, j0), out: p.out.from(0, j0), ..*p };
+            // SAFETY: the caller's promise.
+            return unsafe { along_columns::<S, T>(s, &last, row) };
+        }
+        sums.fill(T::ZERO);
         // The last vector reaches back where the columns do not fill it.
         let vectors = n.div_ceil(lanes);
+        let place = |v: usize| (v * lanes).min(n - lanes);
         let b = p.b.from(0, j0);
-        let (short, back) = (n < lanes, if n < lanes { 0 } else { vectors * lanes - n });
-        if short {
-            // SAFETY: the caller's promise.
-            unsafe { by_columns::<S, T>(s, &Product { n, b, out: p.out.from(0, j0), ..*p }) };
-            return;
-        }
-        let place = |v: usize| if v + 1 == vectors { n - lanes } else { v * lanes };
-        for k0 in (0..p.k).step_by(KC) {
-            let k = KC.min(p.k - k0);
-            sums[..vectors * lanes].fill(T::ZERO);
-            let mut kk = k0;
-            // SAFETY: all rows and columns exist; `sums` has room for all vectors.
-            unsafe {
-                while kk + STREAMS <= k0 + k {
-                    let x: [T::V<S>; STREAMS] = std::array::from_fn(
-                        #[inline(always)]
-                        |i| splat::<S, T>(s, *p.a.at(0, kk + i)),
-                    );
-                    for v in 0..vectors {
-                        let at = sums.as_mut_ptr().add(v * lanes);
-                        let mut sum = load::<S, T>(s, at);
-                        for (i, &x) in x.iter().enumerate() {
-                            sum = load::<S, T>(s, b.at(kk + i, place(v))).mul_add(x, sum);
+        for k0 in (0..p.k).step_by(ROWS * parts) {
+            for part in 0..parts {
+                let at = |i: usize| k0 + i * parts + part;
+                let sums = sums[part * chunk..(part + 1) * chunk].as_mut_ptr();
+                // SAFETY: rows below `p.k` and columns below `n` exist; the sums have room for all vectors.
+                unsafe {
+                    if at(ROWS - 1) < p.k {
+                        let x: [T::V<S>; ROWS] = std::array::from_fn(
+                            #[inline(always)]
+                            |i| splat::<S, T>(s, row[at(i)]),
+                        );
+                        for v in 0..vectors {
+                            let sum = sums.add(v * lanes);
+                            let mut total = load::<S, T>(s, sum);
+                            for i in 0..ROWS {
+                                total = load::<S, T>(s, b.at(at(i), place(v))).mul_add(x[i], total);
+                            }
+                            store::<S, T>(total, sum);
                         }
-                        store::<S, T>(sum, at);
+                        continue;
                     }
-                    kk += STREAMS;
-                }
-                while kk < k0 + k {
-                    let x = splat::<S, T>(s, *p.a.at(0, kk));
-                    for v in 0..vectors {
-                        let at = sums.as_mut_ptr().add(v * lanes);
-                        let sum = load::<S, T>(s, b.at(kk, place(v))).mul_add(x, load::<S, T>(s, at));
-                        store::<S, T>(sum, at);
+                    for i in (0..ROWS).filter(|&i| at(i) < p.k) {
+                        let x = splat::<S, T>(s, row[at(i)]);
+                        for v in 0..vectors {
+                            let sum = sums.add(v * lanes);
+                            let term = load::<S, T>(s, b.at(at(i), place(v)));
+                            store::<S, T>(term.mul_add(x, load::<S, T>(s, sum)), sum);
+                        }
                     }
-                    kk += 1;
                 }
-                let target = p.out.for_block(k0 == 0, k0 + k == p.k);
-                for j in 0..n {
-                    let full = (vectors - 1) * lanes;
-                    let at = if j < full { j } else { j + back };
-                    finish_one(sums[at], &target, 0, j0 + j);
-                }
+            }
+        }
+        let mut half = parts / 2;
+        while half > 0 {
+            let (low, high) = sums.split_at_mut(half * chunk);
+            low.iter_mut().zip(high).for_each(|(a, b)| *a = *a + *b);
+            half /= 2;
+        }
+        for v in 0..vectors {
+            let first = place(v);
+            for j in v * lanes..(v * lanes + lanes).min(n) {
+                // SAFETY: a column of the target.
+                unsafe { finish_one(sums[v * lanes + j - first], &p.out, 0, j0 + j) };
             }
         }
     }
 }
 
-/// Columns of the matrix are contiguous (or short): squares are turned in registers.
 #[inline(always)]
-unsafe fn by_columns<S: Simd, T: Real>(s: S, p: &Product<T>) {
-    let lanes = lanes::<S, T>();
-    for j0 in (0..p.n).step_by(lanes) {
-        let n = lanes.min(p.n - j0);
-        for k0 in (0..p.k).step_by(KC) {
-            let k1 = (k0 + KC).min(p.k);
-            let mut sum = splat::<S, T>(s, T::ZERO);
-            let mut kk = k0;
-            // SAFETY: all rows and columns exist.
-            unsafe {
-                while p.b.row == 1 && kk + lanes <= k1 {
-                    let mut t = [splat::<S, T>(s, T::ZERO); MAX_LANES];
-                    for (j, t) in t[..n].iter_mut().enumerate() {
-                        *t = load::<S, T>(s, p.b.at(kk, j0 + j));
-                    }
-                    super::pack::turn::<S, T>(&mut t);
-                    for (i, &b) in t[..lanes].iter().enumerate() {
-                        sum = b.mul_add(splat::<S, T>(s, *p.a.at(0, kk + i)), sum);
-                    }
-                    kk += lanes;
-                }
-                while kk < k1 {
-                    let mut b = splat::<S, T>(s, T::ZERO);
-                    for (j, b) in b.as_mut_slice()[..n].iter_mut().enumerate() {
-                        *b = *p.b.at(kk, j0 + j);
-                    }
-                    sum = b.mul_add(splat::<S, T>(s, *p.a.at(0, kk)), sum);
-                    kk += 1;
-                }
-                let target = p.out.for_block(k0 == 0, k1 == p.k);
-                for (j, &sum) in sum.as_slice()[..n].iter().enumerate() {
-                    finish_one(sum, &target, 0, j0 + j);
-                }
-            }
-        }
-    }
-}
-
-/// One number: four vectors of partial sums, for any steps of the operands alike.
-#[inline(always)]
-unsafe fn dot<S: Simd, T: Real>(s: S, p: &Product<T>) -> T {
-    const PIECE: usize = 256;
-    let lanes = lanes::<S, T>();
-    let mut sums = [splat::<S, T>(s, T::ZERO); 4];
-    let (mut a, mut b) = ([T::ZERO; PIECE], [T::ZERO; PIECE]);
-    for k0 in (0..p.k).step_by(PIECE) {
-        let k = PIECE.min(p.k - k0);
-        let direct = k == PIECE && p.a.col == 1 && p.b.row == 1;
-        // SAFETY: the places exist; copies are padded with zeros.
+unsafe fn along_columns<S: Simd, T: Real>(s: S, p: &Product<T>, row: &[T]) {
+    let mut j = 0;
+    while j < p.n {
+        // SAFETY: the columns exist.
         unsafe {
-            if !direct {
-                for i in 0..PIECE {
-                    (a[i], b[i]) =
-                        if i < k { (*p.a.at(0, k0 + i), *p.b.at(k0 + i, 0)) } else { (T::ZERO, T::ZERO) };
+            if p.n - j >= COLUMNS {
+                some_columns::<S, T, COLUMNS>(s, p, row, j);
+                j += COLUMNS;
+            } else {
+                some_columns::<S, T, 1>(s, p, row, j);
+                j += 1;
+            }
+        }
+    }
+}
+
+/// `C` columns from `j` on.
+#[inline(always)]
+unsafe fn some_columns<S: Simd, T: Real, const C: usize>(s: S, p: &Product<T>, row: &[T], j: usize) {
+    let (lanes, parts) = (lanes::<S, T>(), split::<T>());
+    let vectors = parts / lanes;
+    let mut sums = [[splat::<S, T>(s, T::ZERO); 4]; C];
+    // Whole vectors of contiguous columns are read in place.
+    let whole = if p.b.row == 1 { p.k / parts * parts } else { 0 };
+    let from: [*const T; C] = std::array::from_fn(|c| p.b.at(0, j + c));
+    let mut gathered = [[T::ZERO; MAX_LANES]; C];
+    // SAFETY: terms below `p.k` exist; the row is padded.
+    unsafe {
+        for k in (0..whole).step_by(parts) {
+            for v in 0..vectors {
+                let x = load::<S, T>(s, row.as_ptr().add(k + v * lanes));
+                for c in 0..C {
+                    sums[c][v] = load::<S, T>(s, from[c].add(k + v * lanes)).mul_add(x, sums[c][v]);
                 }
             }
-            let (pa, pb) = if direct { (p.a.at(0, k0), p.b.at(k0, 0)) } else { (a.as_ptr(), b.as_ptr()) };
-            for i in (0..PIECE).step_by(4 * lanes) {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    let at = i + v * lanes;
-                    *sum = load::<S, T>(s, pa.add(at)).mul_add(load::<S, T>(s, pb.add(at)), *sum);
+        }
+        for k in (whole..p.k).step_by(parts) {
+            for c in 0..C {
+                for i in 0..parts {
+                    gathered[c][i] = if k + i < p.k { *p.b.at(k + i, j + c) } else { T::ZERO };
+                }
+            }
+            for v in 0..vectors {
+                let x = load::<S, T>(s, row.as_ptr().add(k + v * lanes));
+                for c in 0..C {
+                    let term = load::<S, T>(s, gathered[c].as_ptr().add(v * lanes));
+                    sums[c][v] = term.mul_add(x, sums[c][v]);
                 }
             }
         }
     }
-    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    sum.as_slice().iter().fold(T::ZERO, |x, &y| x + y)
+    for (c, sums) in sums.iter_mut().enumerate() {
+        let mut half = vectors / 2;
+        while half > 0 {
+            for v in 0..half {
+                sums[v] = sums[v] + sums[v + half];
+            }
+            half /= 2;
+        }
+        // SAFETY: a column of the target.
+        unsafe { finish_one(total::<S, T>(sums[0]), &p.out, 0, j + c) };
+    }
 }

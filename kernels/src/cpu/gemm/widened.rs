@@ -1,6 +1,6 @@
 //! f16 and bf16 through f32: operands are widened, the result is rounded once.
 
-use crate::cpu::walk::Walk;
+use crate::cpu::copy;
 use crate::layout::{Dims, Strides, contiguous_strides};
 use crate::{Buffer, DType, Element, Layout, Result, Storage, View, ViewMut, bf16, f16};
 
@@ -37,14 +37,13 @@ impl Widened {
             Layout::new(shape, l.strides(), l.offset())
         };
         let (from, to) = (once(x.layout), once(&wide.layout));
-        convert(View::new(x.storage, x.dtype, &from), ViewMut::new(&mut wide.storage, DType::F32, &to));
+        copy::copy(View::new(x.storage, x.dtype, &from), ViewMut::new(&mut wide.storage, DType::F32, &to))?;
         Ok(wide)
     }
 
     /// Rounds the values into another operand of the same shape.
     pub fn rounded(&self, out: ViewMut) -> Result {
-        convert(self.view(), out);
-        Ok(())
+        copy::copy(self.view(), out)
     }
 
     pub fn view(&self) -> View<'_> {
@@ -54,24 +53,4 @@ impl Widened {
     pub fn view_mut(&mut self) -> ViewMut<'_> {
         ViewMut::new(&mut self.storage, DType::F32, &self.layout)
     }
-}
-
-fn convert(x: View, out: ViewMut) {
-    match (x.dtype, out.dtype) {
-        (DType::F16, _) => typed::<f16, f32>(x, out, f16::to_f32),
-        (DType::BF16, _) => typed::<bf16, f32>(x, out, bf16::to_f32),
-        (_, DType::F16) => typed::<f32, f16>(x, out, f16::from_f32),
-        _ => typed::<f32, bf16>(x, out, bf16::from_f32),
-    }
-}
-
-fn typed<A: Element, B: Element>(x: View, mut out: ViewMut, f: impl Fn(A) -> B) {
-    let walk = Walk::new([x.layout, out.layout]);
-    let [sx, so] = walk.inner_strides();
-    let (xs, os) = (x.data::<A>(), out.data::<B>());
-    walk.runs(0..walk.numel(), |[x, o], len| {
-        for i in 0..len as isize {
-            os[o.wrapping_add_signed(i * so)] = f(xs[x.wrapping_add_signed(i * sx)]);
-        }
-    });
 }

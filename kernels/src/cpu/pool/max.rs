@@ -41,14 +41,24 @@ fn take_tap<T: Element>(
 /// Two rows in windows of 2 × 2, side by side.
 #[inline(always)]
 fn two_by_two<T: Element>(top: &[T], bottom: &[T], at: i64, width: i64, best: &mut [T], pos: &mut [i64]) {
-    let pairs = top.chunks_exact(2).zip(bottom.chunks_exact(2));
-    for (j, (((a, b), best), pos)) in pairs.zip(best).zip(pos).enumerate() {
-        let (mut m, mut i) = (a[0], 0);
-        (m, i) = if wins(a[1], m) { (a[1], 1) } else { (m, i) };
-        (m, i) = if wins(b[0], m) { (b[0], width) } else { (m, i) };
-        (m, i) = if wins(b[1], m) { (b[1], width + 1) } else { (m, i) };
-        *best = m;
-        *pos = at + 2 * j as i64 + i;
+    // In blocks, so that which of the four won is held in as many bits as a float has.
+    const BLOCK: usize = 32;
+    let rows = top.chunks(2 * BLOCK).zip(bottom.chunks(2 * BLOCK));
+    let outs = best.chunks_mut(BLOCK).zip(pos.chunks_mut(BLOCK));
+    for (b, ((top, bottom), (best, pos))) in rows.zip(outs).enumerate() {
+        let mut which = [0u32; BLOCK];
+        let pairs = top.chunks_exact(2).zip(bottom.chunks_exact(2));
+        for (((a, b), best), which) in pairs.zip(best).zip(&mut which) {
+            let (mut m, mut i) = (a[0], 0);
+            (m, i) = if wins(a[1], m) { (a[1], 1) } else { (m, i) };
+            (m, i) = if wins(b[0], m) { (b[0], width as u32) } else { (m, i) };
+            (m, i) = if wins(b[1], m) { (b[1], width as u32 + 1) } else { (m, i) };
+            (*best, *which) = (m, i);
+        }
+        let first = at + 2 * (b * BLOCK) as i64;
+        for (j, (pos, which)) in pos.iter_mut().zip(which).enumerate() {
+            *pos = first + 2 * j as i64 + which as i64;
+        }
     }
 }
 
