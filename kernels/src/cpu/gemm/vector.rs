@@ -7,7 +7,7 @@
 use super::real::*;
 use super::scratch::Scratch;
 use super::tile::finish_one;
-use crate::cpu::simd::{Simd, SimdBase, SimdFloat};
+use crate::cpu::simd::{Simd, SimdFloat};
 use crate::{cpu::par, simd};
 
 /// Parts of a sum: a vector of 64 bytes, whatever the machine has.
@@ -112,7 +112,7 @@ unsafe fn along_rows<S: Simd, T: Real>(s: S, p: &Product<T>, row: &[T]) {
         let mut half = parts / 2;
         while half > 0 {
             let (low, high) = sums.split_at_mut(half * chunk);
-            low.iter_mut().zip(high).for_each(|(a, b)| *a = *a + *b);
+            low.iter_mut().zip(high).for_each(|(a, b)| *a += *b);
             half /= 2;
         }
         for v in 0..vectors {
@@ -181,7 +181,7 @@ unsafe fn some_columns<S: Simd, T: Real, const C: usize>(s: S, p: &Product<T>, r
         let mut half = vectors / 2;
         while half > 0 {
             for v in 0..half {
-                sums[v] = sums[v] + sums[v + half];
+                sums[v] += sums[v + half];
             }
             half /= 2;
         }

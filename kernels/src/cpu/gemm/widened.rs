@@ -2,7 +2,7 @@
 
 use crate::cpu::copy;
 use crate::layout::{Dims, Strides, contiguous_strides};
-use crate::{Buffer, DType, Element, Layout, Result, Storage, View, ViewMut, bf16, f16};
+use crate::{Buffer, DType, Layout, Result, Storage, View, ViewMut};
 
 /// A copy of an operand in f32; repeated entries stay repeated.
 pub struct Widened {
