@@ -110,7 +110,7 @@ fn spread(x: &Tensor, dim: isize, step: isize) -> Tensor {
     let mut index_shape = vec![1usize; x.ndim()];
     index_shape[dim as usize] = n;
     let index = positions.reshape(&index_shape[..]).broadcast_to(x.shape());
-    big = big.scatter(dim, &index, &stored.contiguous());
+    big = big.scatter(dim, &index, stored.contiguous());
     let view = big.slice(dim, 0, (n * k) as isize, k as isize);
     if step < 0 { view.flip(dim) } else { view }
 }

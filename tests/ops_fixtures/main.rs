@@ -12,9 +12,10 @@ use case::Case;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use taper::Tensor;
 
+type Family = fn(&Case) -> Option<Vec<Tensor>>;
+
 /// Each family's operations; `None` for a name that is another's.
-const FAMILIES: [fn(&Case) -> Option<Vec<Tensor>>; 5] =
-    [math::run, reduce::run, shape::run, index::run, linear::run];
+const FAMILIES: [Family; 5] = [math::run, reduce::run, shape::run, index::run, linear::run];
 
 fn run(case: &Case) -> Vec<Tensor> {
     let mut made = FAMILIES.iter().filter_map(|family| family(case));

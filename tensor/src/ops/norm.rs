@@ -305,10 +305,10 @@ impl Tensor {
             .layer_norm(per_group, None, None, eps)
             .reshape_to(x.shape());
         if let Some(w) = weight {
-            y = y * per_channel(w).to_dtype(self.dtype());
+            y *= per_channel(w).to_dtype(self.dtype());
         }
         if let Some(b) = bias {
-            y = y + per_channel(b).to_dtype(self.dtype());
+            y += per_channel(b).to_dtype(self.dtype());
         }
         y.reshape_to(self.shape())
     }

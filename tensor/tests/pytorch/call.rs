@@ -201,7 +201,7 @@ fn several(op: &str, t: &[Tensor], a: &Args) -> Option<Vec<Tensor>> {
 }
 
 fn shape(op: &str, t: &[Tensor], a: &Args) -> Option<Tensor> {
-    if let [] = t {
+    if t.is_empty() {
         return Some(creation(op, a));
     }
     let (dim, diagonal) = (a.dims("dim").first().copied().unwrap_or(0), a.int("diagonal", 0));

@@ -24,7 +24,7 @@ fn others(x: &Tensor) -> Tensor {
         level = pair.select(-1, 0) * pair.select(-1, 1);
         pairs.push(pair);
     }
-    let mut out = Tensor::ones_with(&with_last(&[1]), x);
+    let mut out = Tensor::ones_with(with_last(&[1]), x);
     for pair in pairs.into_iter().rev() {
         size *= 2;
         out = (out.unsqueeze(-1) * pair.flip(-1)).reshape_to(&with_last(&[size]));
