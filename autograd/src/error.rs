@@ -70,7 +70,11 @@ pub enum BackwardError {
 impl fmt::Display for BackwardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoGrad => write!(f, "backward: the value does not require grad and has no grad_fn"),
+            Self::NoGrad => write!(
+                f,
+                "backward: the value does not require grad and has no grad_fn; none of its inputs requires grad, \
+                 or it was computed under no_grad"
+            ),
             Self::NotScalar { meta } => write!(
                 f,
                 "backward: grad can be implicitly created only for scalar outputs, and this is {meta}; \

@@ -6,6 +6,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::path::Path;
 use taper_tensor::{DType, StateDict, Tensor};
 
+/// The entry of a header that is no tensor.
+const RESERVED: &str = "__metadata__";
+
 fn to_file(dtype: DType) -> Dtype {
     match dtype {
         DType::Bool => Dtype::BOOL,
@@ -28,9 +31,12 @@ fn from_file(dtype: Dtype) -> Option<DType> {
 /// Saves named tensors, atomically. The same tensors give the same bytes.
 ///
 /// # Errors
-/// Where the file cannot be written; what was there before stays.
+/// Where the file cannot be written, and for a tensor named `__metadata__`; what was there before stays.
 pub fn save(dict: &StateDict, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
+    if dict.contains_key(RESERVED) {
+        return Err(Error::tensor(path, RESERVED, "safetensors keeps this name for itself"));
+    }
     let bytes: Vec<Vec<u8>> = dict.values().map(Tensor::to_bytes).collect();
     let views = dict.iter().zip(&bytes).map(|((name, t), data)| {
         TensorView::new(to_file(t.dtype()), t.shape().to_vec(), data)
@@ -52,7 +58,8 @@ pub fn load(path: impl AsRef<Path>) -> Result<StateDict> {
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| Error::format(path, format!("not a whole safetensors file: {e}")))?;
     let mut views: Vec<(&str, TensorView)> = file.iter().collect();
-    views.sort_by_key(|(_, v)| v.data().as_ptr() as usize);
+    // Tensors without elements share a place.
+    views.sort_by_key(|(name, v)| (v.data().as_ptr() as usize, v.data().len(), *name));
     views
         .into_iter()
         .map(|(name, v)| {

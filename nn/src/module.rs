@@ -153,7 +153,8 @@ pub trait Module: Send + Sync {
 /// A module with one input and one output.
 pub trait Forward: Module {
     /// Computes the module's function.
-    #[track_caller]
+    // Not `#[track_caller]`: it would pass to all implementations, and what panics or is recorded inside
+    // a user's `forward` would name the line that called the model.
     fn forward(&self, x: &Tensor) -> Tensor;
 
     /// Why an input does not fit, where the module can tell before it computes. [`Sequential`](crate::Sequential)

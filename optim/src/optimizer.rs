@@ -228,6 +228,7 @@ impl<A: Algorithm> Optimizer for Optim<A> {
             return Err(fail(message));
         }
         let (mut options, mut extras, mut states) = (Vec::new(), Vec::new(), Vec::new());
+        let mut known = Vec::new();
         for (i, (group, saved)) in self.groups.iter().zip(saved_groups).enumerate() {
             let map = saved.as_map().ok_or_else(|| fail(format!("group {i} is not a map")))?;
             let numbers = map
@@ -241,7 +242,6 @@ impl<A: Algorithm> Optimizer for Optim<A> {
             }
             let mut loaded = group.options.clone();
             loaded.load(map).map_err(|m| fail(format!("group {i}: {m}")))?;
-            options.push(loaded);
             let foreign = |k: &Key| matches!(k, Key::Str(s) if s != "params" && !A::Options::knows(s));
             extras
                 .push(map.iter().filter(|(k, _)| foreign(k)).map(|(k, v)| (k.clone(), v.clone())).collect());
@@ -250,13 +250,23 @@ impl<A: Algorithm> Optimizer for Optim<A> {
                 let number = number
                     .as_i64()
                     .ok_or_else(|| fail(format!("group {i}: parameter numbers must be integers")))?;
+                if known.contains(&number) {
+                    return Err(fail(format!("group {i}: parameter {number} appears in two places")));
+                }
+                known.push(number);
                 let slots = saved_states.get(&number).map(|s| {
-                    load_slots::<A>(s, &param.value())
+                    load_slots::<A>(s, &loaded, &param.value())
                         .map_err(|m| fail(format!("state of parameter {number}: {m}")))
                 });
                 group_states.push(slots.transpose()?);
             }
+            options.push(loaded);
             states.push(group_states);
+        }
+        if let Some((k, _)) =
+            saved_states.iter().find(|(k, _)| !matches!(k, Key::Int(n) if known.contains(n)))
+        {
+            return Err(fail(format!("its state has an entry {k:?} that is no parameter of its groups")));
         }
         for ((group, options), extra) in self.groups.iter_mut().zip(options).zip(extras) {
             (group.options, group.extra) = (options, extra);
@@ -279,7 +289,7 @@ fn save_slots<A: Algorithm>(slots: &Slots) -> State {
     State::Map(map)
 }
 
-fn load_slots<A: Algorithm>(state: &State, param: &Tensor) -> Result<Slots, String> {
+fn load_slots<A: Algorithm>(state: &State, options: &A::Options, param: &Tensor) -> Result<Slots, String> {
     let map = state.as_map().ok_or("it is not a map")?;
     let step = match map.get("step") {
         Some(State::Tensor(t)) if t.numel() == 1 => t.item(),
@@ -288,7 +298,9 @@ fn load_slots<A: Algorithm>(state: &State, param: &Tensor) -> Result<Slots, Stri
         // The algorithm only asks whether this is the first step.
         None => 1.0,
     };
-    let tensor = |name: &&'static str| match map.get(*name) {
+    let fresh = A::init(options, &param.detach());
+    let tensor = |(name, fresh): (&&'static str, &Option<Tensor>)| match map.get(*name) {
+        None | Some(State::None) if fresh.is_some() => Err(format!("`{name}` is missing")),
         None | Some(State::None) => Ok(None),
         Some(State::Tensor(t)) if t.shape() == param.shape() => {
             Ok(Some(t.detach().to_dtype(param.dtype()).to_device(param.device())))
@@ -296,7 +308,7 @@ fn load_slots<A: Algorithm>(state: &State, param: &Tensor) -> Result<Slots, Stri
         Some(State::Tensor(t)) => Err(format!("`{name}` has shape {:?}, not {:?}", t.shape(), param.shape())),
         Some(_) => Err(format!("`{name}` is not a tensor")),
     };
-    Ok(Slots { step, tensors: A::SLOTS.iter().map(tensor).collect::<Result<_, _>>()? })
+    Ok(Slots { step, tensors: A::SLOTS.iter().zip(&fresh).map(tensor).collect::<Result<_, _>>()? })
 }
 
 /// Runs a fused update kernel; `op` is built with views of the remembered tensors.

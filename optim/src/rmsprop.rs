@@ -24,7 +24,7 @@ options! {
         maximize: bool = false,
     }
     fixed { "capturable": State::Bool(false), "foreach": State::None, "differentiable": State::Bool(false), }
-    momentum(o) (o.momentum != 0.0).then_some(&mut o.momentum);
+    momentum(o) Some(&mut o.momentum);
 }
 
 /// The rule of [`RMSprop`].

@@ -22,7 +22,7 @@ options! {
         maximize: bool = false,
     }
     fixed { "foreach": State::None, "differentiable": State::Bool(false), "fused": State::None, }
-    momentum(o) (o.momentum != 0.0).then_some(&mut o.momentum);
+    momentum(o) Some(&mut o.momentum);
 }
 
 /// The rule of [`SGD`].

@@ -236,6 +236,12 @@ impl Tensor {
     pub fn try_from_bytes(bytes: &[u8], shape: impl IntoShape, dtype: DType) -> Result<Tensor> {
         let shape = shape.into_shape();
         let wanted = shape.iter().try_fold(dtype.size(), |n, &d| n.checked_mul(d));
+        // Sizes beside a 0 cost no memory, but their strides must be numbers.
+        let strides = shape.iter().try_fold(1isize, |n, &d| n.checked_mul(isize::try_from(d.max(1)).ok()?));
+        if strides.is_none() {
+            let message = format!("shape {:?} is too large", shape.as_slice());
+            return Err(Error::shape("from_bytes", message));
+        }
         if wanted != Some(bytes.len()) {
             let message =
                 format!("{} bytes do not fill {dtype} of shape {:?}", bytes.len(), shape.as_slice());

@@ -50,7 +50,10 @@ fn twice_through_one_graph() {
 fn a_root_without_grad() {
     let (message, line) = panic_of(|| Scalar::new(1.0).backward());
     assert_eq!(line, line!() - 1);
-    assert_eq!(message, "backward: the value does not require grad and has no grad_fn");
+    assert_eq!(
+        message,
+        "backward: the value does not require grad and has no grad_fn; none of its inputs requires grad, or it was computed under no_grad"
+    );
 }
 
 #[test]

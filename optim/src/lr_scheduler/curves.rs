@@ -248,6 +248,7 @@ impl Rule for LinearRule {
 /// Rule of [`LambdaLR`].
 pub struct LambdaRule {
     lambdas: Vec<Box<dyn Fn(i64) -> f64 + Send>>,
+    groups: usize,
 }
 
 /// The initial rate times a function of the step (`torch.optim.lr_scheduler.LambdaLR`). The function
@@ -257,7 +258,8 @@ pub type LambdaLR = Scheduled<LambdaRule>;
 impl LambdaLR {
     /// Starts the schedule with one function for all groups.
     pub fn new(optimizer: &mut dyn Optimizer, lambda: impl Fn(i64) -> f64 + Send + 'static) -> Self {
-        Scheduled::start(optimizer, LambdaRule { lambdas: vec![Box::new(lambda)] })
+        let groups = optimizer.num_groups();
+        Scheduled::start(optimizer, LambdaRule { lambdas: vec![Box::new(lambda)], groups })
     }
 
     /// Starts the schedule with one function for each group.
@@ -272,7 +274,7 @@ impl LambdaLR {
             "LambdaLR: {} functions for {groups} parameter groups",
             lambdas.len()
         );
-        Scheduled::start(optimizer, LambdaRule { lambdas })
+        Scheduled::start(optimizer, LambdaRule { lambdas, groups })
     }
 }
 
@@ -285,7 +287,7 @@ impl Rule for LambdaRule {
         self.next(group, t, base, base)
     }
     fn save(&self) -> Vec<(&'static str, State)> {
-        vec![("lr_lambdas", State::List(self.lambdas.iter().map(|_| State::None).collect()))]
+        vec![("lr_lambdas", State::List(vec![State::None; self.groups]))]
     }
     fn load(&mut self, _: &Map) -> Result<(), String> {
         Ok(())

@@ -19,6 +19,7 @@
 //! ```
 
 mod curves;
+mod groups;
 mod one_cycle;
 mod plateau;
 mod sequential;
@@ -27,6 +28,7 @@ pub use curves::{
     CosineAnnealingLR, CosineRule, ExponentialLR, ExponentialRule, LambdaLR, LambdaRule, LinearLR,
     LinearRule, MultiStepLR, MultiStepRule, StepLR, StepRule,
 };
+pub use groups::PerGroup;
 pub use one_cycle::{Anneal, OneCycleLR, OneCycleOptions};
 pub use plateau::{PlateauMode, PlateauOptions, ReduceLROnPlateau, ThresholdMode};
 pub use sequential::SequentialLR;
@@ -146,12 +148,11 @@ impl<R: Rule> LrScheduler for Scheduled<R> {
         let base_lrs = load_floats(map, "base_lrs").map_err(fail)?;
         let last_lr = load_floats(map, "_last_lr").map_err(fail)?;
         let last_epoch = load_int(map, "last_epoch").map_err(fail)?;
-        if base_lrs.len() != self.base_lrs.len() {
-            return Err(fail(format!(
-                "it is for {} parameter groups, not {}",
-                base_lrs.len(),
-                self.base_lrs.len()
-            )));
+        let groups = self.base_lrs.len();
+        for (name, n) in [("base_lrs", base_lrs.len()), ("_last_lr", last_lr.len())] {
+            if n != groups {
+                return Err(fail(format!("`{name}` is for {n} parameter groups, not {groups}")));
+            }
         }
         self.rule.load(map).map_err(fail)?;
         (self.base_lrs, self.last_lr, self.last_epoch) = (base_lrs, last_lr, last_epoch);

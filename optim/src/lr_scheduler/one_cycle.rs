@@ -1,6 +1,6 @@
 //! The 1cycle policy.
 
-use super::{Begin, LrScheduler, floats, load_floats, load_int};
+use super::{Begin, LrScheduler, PerGroup, floats, load_floats, load_int};
 use crate::error::StateError;
 use crate::optimizer::Optimizer;
 use std::f64::consts::PI;
@@ -19,8 +19,8 @@ pub enum Anneal {
 /// Options of [`OneCycleLR`], with PyTorch's defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneCycleOptions {
-    /// Highest rate.
-    pub max_lr: f64,
+    /// Highest rate, of all groups or of each.
+    pub max_lr: PerGroup,
     /// Length of the cycle in steps (batches).
     pub total_steps: usize,
     /// Share of the cycle in which the rate rises.
@@ -43,9 +43,9 @@ pub struct OneCycleOptions {
 
 impl OneCycleOptions {
     /// PyTorch's defaults for a highest rate and a number of steps.
-    pub fn new(max_lr: f64, total_steps: usize) -> Self {
+    pub fn new(max_lr: impl Into<PerGroup>, total_steps: usize) -> Self {
         OneCycleOptions {
-            max_lr,
+            max_lr: max_lr.into(),
             total_steps,
             pct_start: 0.3,
             anneal_strategy: Anneal::Cos,
@@ -69,23 +69,47 @@ pub struct OneCycleLR {
     last_lr: Vec<f64>,
 }
 
-/// End of a phase, its rates, and its momenta.
+/// The rates between which a group moves; their names are those in the optimizer's groups.
+struct Rates {
+    initial: f64,
+    max: f64,
+    min: f64,
+}
+
+impl Rates {
+    fn of(options: &OneCycleOptions, group: usize) -> Self {
+        let max = options.max_lr.of(group);
+        let initial = max / options.div_factor;
+        Rates { initial, max, min: initial / options.final_div_factor }
+    }
+
+    fn named(&self, name: &str) -> f64 {
+        match name {
+            "initial_lr" => self.initial,
+            "max_lr" => self.max,
+            _ => self.min,
+        }
+    }
+}
+
+/// End of a phase, and the names of what it moves between.
 struct Phase {
     end: f64,
-    lr: (f64, f64),
-    momentum: (f64, f64),
+    lr: (&'static str, &'static str),
+    momentum: (&'static str, &'static str),
 }
 
 impl OneCycleLR {
     /// Starts the cycle.
     ///
     /// # Panics
-    /// For no steps, a `pct_start` outside `[0, 1]`, or momentum cycling with an optimizer that has none.
+    /// For no steps, a `pct_start` outside `[0, 1]`, another number of `max_lr` than of groups, or
+    /// momentum cycling with an optimizer that has none.
     #[track_caller]
     pub fn new(optimizer: &mut dyn Optimizer, options: OneCycleOptions) -> Self {
         assert!(options.total_steps > 0, "OneCycleLR: total_steps must be positive");
         assert!((0.0..=1.0).contains(&options.pct_start), "OneCycleLR: pct_start must lie in [0, 1]");
-        let initial = options.max_lr / options.div_factor;
+        options.max_lr.check("OneCycleLR: max_lr", optimizer.num_groups());
         for g in 0..optimizer.num_groups() {
             if options.cycle_momentum {
                 match optimizer.momentum(g) {
@@ -94,11 +118,8 @@ impl OneCycleLR {
                 }
             }
             let extra = optimizer.extra(g);
-            for (name, value) in [
-                ("initial_lr", initial),
-                ("max_lr", options.max_lr),
-                ("min_lr", initial / options.final_div_factor),
-            ] {
+            let Rates { initial, max, min } = Rates::of(&options, g);
+            for (name, value) in [("initial_lr", initial), ("max_lr", max), ("min_lr", min)] {
                 extra.insert(name, State::Float(value));
             }
             if options.cycle_momentum {
@@ -114,9 +135,8 @@ impl OneCycleLR {
     fn phases(&self) -> Vec<Phase> {
         let o = &self.options;
         let total = o.total_steps as f64;
-        let (initial, max) = (o.max_lr / o.div_factor, o.max_lr);
-        let min = initial / o.final_div_factor;
-        let (high, low) = (o.max_momentum, o.base_momentum);
+        let (initial, max, min) = ("initial_lr", "max_lr", "min_lr");
+        let (high, low) = ("max_momentum", "base_momentum");
         let phase = |end, lr, momentum| Phase { end, lr, momentum };
         let rise = phase(o.pct_start * total - 1.0, (initial, max), (high, low));
         if o.three_phase {
@@ -125,6 +145,10 @@ impl OneCycleLR {
         } else {
             vec![rise, phase(total - 1.0, (max, min), (low, high))]
         }
+    }
+
+    fn momentum(&self, name: &str) -> f64 {
+        if name == "max_momentum" { self.options.max_momentum } else { self.options.base_momentum }
     }
 
     fn between(&self, (start, end): (f64, f64), share: f64) -> f64 {
@@ -145,16 +169,20 @@ impl LrScheduler for OneCycleLR {
         let i = phases.iter().position(|p| t as f64 <= p.end).unwrap_or(phases.len() - 1);
         let start = if i == 0 { 0.0 } else { phases[i - 1].end };
         let share = (t as f64 - start) / (phases[i].end - start);
-        let (lr, momentum) = (self.between(phases[i].lr, share), self.between(phases[i].momentum, share));
+        let Phase { lr, momentum, .. } = phases[i];
+        let momentum = self.between((self.momentum(momentum.0), self.momentum(momentum.1)), share);
+        self.last_lr.clear();
         for g in 0..optimizer.num_groups() {
-            optimizer.set_lr(g, lr);
+            let rates = Rates::of(&self.options, g);
+            let rate = self.between((rates.named(lr.0), rates.named(lr.1)), share);
+            optimizer.set_lr(g, rate);
+            self.last_lr.push(rate);
             if self.options.cycle_momentum
                 && let Some(m) = optimizer.momentum(g)
             {
                 *m = momentum;
             }
         }
-        self.last_lr = vec![lr; optimizer.num_groups()];
     }
 
     fn last_lr(&self) -> &[f64] {
@@ -162,9 +190,27 @@ impl LrScheduler for OneCycleLR {
     }
 
     fn state_dict(&self) -> State {
+        let phase = |p: Phase| {
+            State::map([
+                ("end_step", State::Float(p.end)),
+                ("start_lr", p.lr.0.into()),
+                ("end_lr", p.lr.1.into()),
+                ("start_momentum", p.momentum.0.into()),
+                ("end_momentum", p.momentum.1.into()),
+            ])
+        };
+        let base_lrs: Vec<f64> =
+            (0..self.last_lr.len()).map(|g| Rates::of(&self.options, g).initial).collect();
+        let anneal = match self.options.anneal_strategy {
+            Anneal::Cos => "cos",
+            Anneal::Linear => "linear",
+        };
         State::map([
             ("total_steps", self.options.total_steps.into()),
+            ("_schedule_phases", State::List(self.phases().into_iter().map(phase).collect())),
+            ("_anneal_func_type", anneal.into()),
             ("cycle_momentum", self.options.cycle_momentum.into()),
+            ("base_lrs", floats(&base_lrs)),
             ("last_epoch", State::Int(self.last_epoch)),
             ("_step_count", State::Int(self.last_epoch + 1)),
             ("_last_lr", floats(&self.last_lr)),
@@ -180,6 +226,10 @@ impl LrScheduler for OneCycleLR {
         }
         let (last_epoch, last_lr) =
             (load_int(map, "last_epoch").map_err(fail)?, load_floats(map, "_last_lr").map_err(fail)?);
+        if last_lr.len() != self.last_lr.len() {
+            let (n, groups) = (last_lr.len(), self.last_lr.len());
+            return Err(fail(format!("it is for {n} parameter groups, not {groups}")));
+        }
         (self.last_epoch, self.last_lr) = (last_epoch, last_lr);
         Ok(())
     }

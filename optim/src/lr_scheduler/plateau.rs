@@ -1,6 +1,6 @@
 //! Lower rates when a metric stops improving.
 
-use super::{floats, load_float, load_floats, load_int};
+use super::{PerGroup, floats, load_float, load_floats, load_int};
 use crate::error::StateError;
 use crate::optimizer::Optimizer;
 use taper_tensor::State;
@@ -25,6 +25,10 @@ pub enum ThresholdMode {
     Abs,
 }
 
+/// PyTorch's names of [`PlateauMode`] and [`ThresholdMode`].
+const MODES: [&str; 2] = ["min", "max"];
+const THRESHOLDS: [&str; 2] = ["rel", "abs"];
+
 /// Options of [`ReduceLROnPlateau`], with PyTorch's defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlateauOptions {
@@ -40,8 +44,8 @@ pub struct PlateauOptions {
     pub threshold_mode: ThresholdMode,
     /// Steps after a reduction in which nothing is counted.
     pub cooldown: usize,
-    /// Lowest rate.
-    pub min_lr: f64,
+    /// Lowest rate, of all groups or of each.
+    pub min_lr: PerGroup,
     /// Smaller changes of the rate are not made.
     pub eps: f64,
 }
@@ -55,7 +59,7 @@ impl Default for PlateauOptions {
             threshold: 1e-4,
             threshold_mode: ThresholdMode::Rel,
             cooldown: 0,
-            min_lr: 0.0,
+            min_lr: 0.0.into(),
             eps: 1e-8,
         }
     }
@@ -77,10 +81,11 @@ impl ReduceLROnPlateau {
     /// Starts watching.
     ///
     /// # Panics
-    /// For a factor of 1 or more.
+    /// For a factor of 1 or more, and another number of `min_lr` than of groups.
     #[track_caller]
     pub fn new(optimizer: &dyn Optimizer, options: PlateauOptions) -> Self {
         assert!(options.factor < 1.0, "ReduceLROnPlateau: factor must be below 1");
+        options.min_lr.check("ReduceLROnPlateau: min_lr", optimizer.num_groups());
         let best = if options.mode == PlateauMode::Min { f64::INFINITY } else { f64::NEG_INFINITY };
         let last_lr = (0..optimizer.num_groups()).map(|g| optimizer.lr(g)).collect();
         ReduceLROnPlateau { options, best, bad_epochs: 0, cooldown: 0, last_epoch: 0, last_lr }
@@ -112,7 +117,7 @@ impl ReduceLROnPlateau {
         if self.bad_epochs > self.options.patience as i64 {
             for g in 0..optimizer.num_groups() {
                 let old = optimizer.lr(g);
-                let new = (old * self.options.factor).max(self.options.min_lr);
+                let new = (old * self.options.factor).max(self.options.min_lr.of(g));
                 if old - new > self.options.eps {
                     optimizer.set_lr(g, new);
                 }
@@ -135,7 +140,17 @@ impl ReduceLROnPlateau {
 
     /// The state, with PyTorch's names.
     pub fn state_dict(&self) -> State {
+        let o = &self.options;
+        let min_lrs: Vec<f64> = (0..self.last_lr.len()).map(|g| o.min_lr.of(g)).collect();
         State::map([
+            ("factor", State::Float(o.factor)),
+            ("min_lrs", floats(&min_lrs)),
+            ("patience", o.patience.into()),
+            ("cooldown", o.cooldown.into()),
+            ("eps", State::Float(o.eps)),
+            ("mode", MODES[o.mode as usize].into()),
+            ("threshold", State::Float(o.threshold)),
+            ("threshold_mode", THRESHOLDS[o.threshold_mode as usize].into()),
             ("best", State::Float(self.best)),
             ("num_bad_epochs", State::Int(self.bad_epochs)),
             ("cooldown_counter", State::Int(self.cooldown)),
@@ -157,14 +172,41 @@ impl ReduceLROnPlateau {
         let (bad_epochs, cooldown) = (bad_epochs.map_err(fail)?, cooldown.map_err(fail)?);
         let last_epoch = last_epoch.map_err(fail)?;
         let last_lr = load_floats(map, "_last_lr").map_err(fail)?;
-        *self = ReduceLROnPlateau {
-            options: self.options.clone(),
-            best,
-            bad_epochs,
-            cooldown,
-            last_epoch,
-            last_lr,
+        let min_lrs = load_floats(map, "min_lrs").map_err(fail)?;
+        let groups = self.last_lr.len();
+        for (name, n) in [("_last_lr", last_lr.len()), ("min_lrs", min_lrs.len())] {
+            if n != groups {
+                return Err(fail(format!("`{name}` is for {n} parameter groups, not {groups}")));
+            }
+        }
+        let count = |name| {
+            load_int(map, name)
+                .and_then(|n| usize::try_from(n).map_err(|_| format!("`{name}` is {n}")))
+                .map_err(fail)
         };
+        let number = |name| load_float(map, name).map_err(fail);
+        let is_second = |name: &str, known: [&str; 2]| {
+            let found = map.get(name).and_then(State::as_str);
+            known
+                .iter()
+                .position(|&k| Some(k) == found)
+                .map(|i| i == 1)
+                .ok_or_else(|| fail(format!("`{name}` must be \"{}\" or \"{}\"", known[0], known[1])))
+        };
+        let options = PlateauOptions {
+            mode: if is_second("mode", MODES)? { PlateauMode::Max } else { PlateauMode::Min },
+            factor: number("factor")?,
+            patience: count("patience")?,
+            threshold: number("threshold")?,
+            threshold_mode: match is_second("threshold_mode", THRESHOLDS)? {
+                true => ThresholdMode::Abs,
+                false => ThresholdMode::Rel,
+            },
+            cooldown: count("cooldown")?,
+            min_lr: min_lrs.into(),
+            eps: number("eps")?,
+        };
+        *self = ReduceLROnPlateau { options, best, bad_epochs, cooldown, last_epoch, last_lr };
         Ok(())
     }
 }

@@ -83,6 +83,13 @@ impl LrScheduler for SequentialLR {
         if states.len() != self.schedulers.len() {
             return Err(fail(format!("it has {} schedulers, not {}", states.len(), self.schedulers.len())));
         }
+        let milestones: Option<Vec<i64>> = map
+            .get("_milestones")
+            .and_then(State::as_list)
+            .and_then(|list| list.iter().map(State::as_i64).collect());
+        let Some(milestones) = milestones.filter(|m| m.len() == self.milestones.len()) else {
+            return Err(fail(format!("it has no {} integers `_milestones`", self.milestones.len())));
+        };
         let old: Vec<State> = self.schedulers.iter().map(|s| s.state_dict()).collect();
         for (i, state) in states.iter().enumerate() {
             if let Err(e) = self.schedulers[i].load_state_dict(state) {
@@ -93,7 +100,7 @@ impl LrScheduler for SequentialLR {
                 return Err(e);
             }
         }
-        self.last_epoch = last_epoch;
+        (self.last_epoch, self.milestones) = (last_epoch, milestones);
         Ok(())
     }
 

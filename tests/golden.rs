@@ -1,0 +1,217 @@
+//! The programs PyTorch's tutorials begin with give PyTorch's numbers: `tests/fixtures/golden.json`.
+
+use serde_json::Value;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use taper::nn::sequential;
+use taper::optim::{Adam, SGD};
+use taper::prelude::*;
+
+/// The seed is global, and tests run side by side.
+fn seeded() -> MutexGuard<'static, ()> {
+    static SEED: Mutex<()> = Mutex::new(());
+    SEED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn golden(program: &str) -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/golden.json");
+    let text = std::fs::read_to_string(path).expect("the fixture");
+    serde_json::from_str::<Value>(&text).expect("JSON")[program].take()
+}
+
+fn numbers(v: &Value) -> Vec<f64> {
+    v.as_array().expect("a list").iter().map(|v| v.as_f64().expect("a number")).collect()
+}
+
+fn lines(v: &Value) -> Vec<&str> {
+    v.as_array().expect("a list").iter().map(|v| v.as_str().expect("a text")).collect()
+}
+
+/// Elements of a tensor of the fixture, which is f32.
+fn elements(v: &Value) -> Vec<f32> {
+    numbers(&v["data"]).into_iter().map(|v| v as f32).collect()
+}
+
+fn check_parameters(module: &dyn Module, expected: &Value) {
+    for (name, t) in module.state_dict().iter() {
+        assert_eq!(t.to_vec::<f32>(), elements(&expected[name.as_str()]), "{name}");
+    }
+}
+
+#[derive(Module)]
+struct Line {
+    weights: Parameter,
+    bias: Parameter,
+}
+
+impl Forward for Line {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        &self.weights * x + &self.bias
+    }
+}
+
+impl Line {
+    fn check(&self, expected: &Value) {
+        let found = [self.weights.value().item(), self.bias.value().item()];
+        assert_eq!(found, [&expected["weights"], &expected["bias"]].map(|v| v.as_f64().unwrap()));
+    }
+}
+
+/// Linear regression: every digit of the ten lines, of all 200 losses, and of the parameters.
+#[test]
+fn linear_regression() {
+    let (_seed, golden) = (seeded(), golden("a"));
+    let x = Tensor::arange(0.0, 1.0, 0.02).unsqueeze(1);
+    let y = 0.7 * &x + 0.3;
+    let (x_train, y_train) = (x.slice(0, None, 40, 1), y.slice(0, None, 40, 1));
+    let (x_test, y_test) = (x.slice(0, 40, None, 1), y.slice(0, 40, None, 1));
+
+    manual_seed(42);
+    let model = Line { weights: Parameter::new(Tensor::randn(1)), bias: Parameter::new(Tensor::randn(1)) };
+    model.check(&golden["start"]);
+    let predict = || inference_mode(|| model.forward(&x_test)).to_vec::<f32>();
+    assert_eq!(predict(), elements(&golden["before"]));
+
+    let loss_fn = nn::L1Loss::new();
+    let mut optimizer = SGD::new(model.parameters(), 0.01);
+    manual_seed(42);
+    let (mut printed, mut losses) = (Vec::new(), Vec::new());
+    for epoch in 0..100 {
+        let loss = loss_fn.forward(&model.forward(&x_train), &y_train);
+        optimizer.zero_grad();
+        loss.backward();
+        optimizer.step();
+        let test_loss = inference_mode(|| loss_fn.forward(&model.forward(&x_test), &y_test));
+        let (loss, test_loss) = (loss.item(), test_loss.item());
+        losses.push(vec![loss, test_loss]);
+        if epoch % 10 == 0 {
+            printed.push(format!("Epoch: {epoch} | MAE Train Loss: {loss} | MAE Test Loss: {test_loss} "));
+        }
+    }
+    assert_eq!(printed, lines(&golden["lines"]));
+    let expected: Vec<Vec<f64>> = golden["losses"].as_array().unwrap().iter().map(numbers).collect();
+    assert_eq!(losses, expected);
+    model.check(&golden["end"]);
+    assert_eq!(predict(), elements(&golden["after"]));
+}
+
+fn near(found: &[f64], expected: &[f64], relative: f64, what: &str) {
+    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
+        assert!((a - b).abs() <= relative * b.abs(), "{what} {i}: {a}, PyTorch has {b}");
+    }
+}
+
+/// A whole training program: loader, three layers, Adam. Rounding grows with training, in PyTorch
+/// between its own builds too, but not before a ReLU flips after epoch 70.
+#[test]
+fn complete_training() {
+    let (_seed, golden) = (seeded(), golden("b"));
+    let golden = &golden["f32"];
+    let epochs = 50;
+    manual_seed(42);
+    let (x, y) = (Tensor::randn([1000, 10]), Tensor::randn([1000, 1]));
+    let loader = DataLoader::new(TensorDataset::new((x, y))).batch_size(32).shuffle(true);
+    let model = sequential![
+        nn::Linear::new(10, 64),
+        nn::ReLU::new(),
+        nn::Linear::new(64, 32),
+        nn::ReLU::new(),
+        nn::Linear::new(32, 1)
+    ];
+    let loss_fn = nn::MSELoss::new();
+    let mut optimizer = Adam::new(model.parameters(), 0.001);
+    assert_eq!(loader.len(), golden["batches"].as_u64().unwrap() as usize);
+
+    let (mut batches, mut averages, mut printed) = (Vec::new(), Vec::new(), Vec::new());
+    for epoch in 1..=epochs {
+        let mut total = 0.0;
+        for (inputs, targets) in &loader {
+            optimizer.zero_grad();
+            let loss = loss_fn.forward(&model.forward(&inputs), &targets);
+            loss.backward();
+            optimizer.step();
+            total += loss.item();
+            batches.push(loss.item());
+        }
+        averages.push(total / loader.len() as f64);
+        if epoch % 10 == 0 {
+            printed.push(format!("Epoch [{epoch}/100], Loss: {:.4}", averages[epoch - 1]));
+        }
+    }
+    near(&batches[..5], &numbers(&golden["first_batches"]), 1e-6, "batch");
+    let expected = numbers(&golden["averages"]);
+    near(&averages[..20], &expected, 1e-6, "epoch");
+    near(&averages, &expected, 1e-5, "epoch");
+    assert_eq!(printed, lines(&golden["lines"])[..epochs / 10]);
+}
+
+#[derive(Module)]
+struct Net {
+    fc1: nn::Linear,
+    fc2: nn::Linear,
+}
+
+impl Net {
+    fn new() -> (Net, SGD) {
+        let net = Net { fc1: nn::Linear::new(3, 10), fc2: nn::Linear::new(10, 2) };
+        let optimizer = SGD::new(net.parameters(), 0.001);
+        (net, optimizer)
+    }
+}
+
+impl Forward for Net {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        self.fc2.forward(&self.fc1.forward(x).relu())
+    }
+}
+
+/// One step; gives the loss.
+fn train(loss: Tensor, optimizer: &mut SGD) -> f64 {
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step();
+    loss.item()
+}
+
+/// Checkpoints, the sum-loss example.
+#[test]
+fn checkpoint_of_a_summed_loss() {
+    let (_seed, golden) = (seeded(), golden("c"));
+    manual_seed(42);
+    let (net, mut optimizer) = Net::new();
+    let losses: Vec<f64> =
+        (0..5).map(|_| train(net.forward(&Tensor::randn([5, 3])).sum(), &mut optimizer)).collect();
+    assert_eq!(losses, numbers(&golden["sum_losses"]));
+    let line = format!("Resuming training from epoch 5 with loss {}", losses[4]);
+    assert_eq!(line, golden["sum_line"].as_str().unwrap());
+}
+
+/// Checkpoints, the labelled example: a resumed run is the straight run, bit for bit.
+#[test]
+fn checkpoint_and_resume() {
+    let (_seed, golden) = (seeded(), golden("c"));
+    manual_seed(42);
+    let (net, mut optimizer) = Net::new();
+    let data = Tensor::randn([100, 3]);
+    let labels = Tensor::randint(0, 2, [100]);
+    let step =
+        |net: &Net, optimizer: &mut SGD| train(F::cross_entropy(&net.forward(&data), &labels), optimizer);
+    let (mut losses, mut saved) = (Vec::new(), None);
+    for epoch in 0..5 {
+        losses.push(step(&net, &mut optimizer));
+        if epoch == 3 {
+            saved = Some((net.state_dict(), optimizer.state_dict()));
+        }
+    }
+    assert_eq!(losses, numbers(&golden["labelled_losses"]));
+    let line = format!("Resuming training from epoch 4 with loss {}", losses[3]);
+    assert_eq!(line, golden["labelled_line"].as_str().unwrap());
+
+    let (resumed, mut optimizer) = Net::new();
+    let (weights, state) = saved.unwrap();
+    resumed.load_state_dict(&weights, true).unwrap();
+    optimizer.load_state_dict(&state).unwrap();
+    check_parameters(&resumed, &golden["after_epoch_3"]);
+    assert_eq!(step(&resumed, &mut optimizer), losses[4]);
+    check_parameters(&net, &golden["end"]);
+    check_parameters(&resumed, &golden["end"]);
+}
