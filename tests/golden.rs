@@ -33,7 +33,7 @@ fn elements(v: &Value) -> Vec<f32> {
 
 fn check_parameters(module: &dyn Module, expected: &Value) {
     for (name, t) in module.state_dict().iter() {
-        assert_eq!(t.to_vec::<f32>(), elements(&expected[name.as_str()]), "{name}");
+        near(&t.to_vec::<f64>(), &numbers(&expected[name.as_str()]["data"]), 1e-6, name);
     }
 }
 
@@ -180,7 +180,8 @@ fn checkpoint_of_a_summed_loss() {
     let (net, mut optimizer) = Net::new();
     let losses: Vec<f64> =
         (0..5).map(|_| train(net.forward(&Tensor::randn([5, 3])).sum(), &mut optimizer)).collect();
-    assert_eq!(losses, numbers(&golden["sum_losses"]));
+    // PyTorch's matrix product adds in another order: the last digit may differ.
+    near(&losses, &numbers(&golden["sum_losses"]), 5e-7, "loss");
     let line = format!("Resuming training from epoch 5 with loss {}", losses[4]);
     assert_eq!(line, golden["sum_line"].as_str().unwrap());
 }
@@ -202,7 +203,7 @@ fn checkpoint_and_resume() {
             saved = Some((net.state_dict(), optimizer.state_dict()));
         }
     }
-    assert_eq!(losses, numbers(&golden["labelled_losses"]));
+    near(&losses, &numbers(&golden["labelled_losses"]), 5e-7, "loss");
     let line = format!("Resuming training from epoch 4 with loss {}", losses[3]);
     assert_eq!(line, golden["labelled_line"].as_str().unwrap());
 

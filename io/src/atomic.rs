@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Error as IoError, Write};
 use std::path::Path;
 
 /// Writes a file through a temporary one in the same folder, which takes its name only when everything
@@ -24,7 +24,10 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let file = builder.tempfile_in(folder).map_err(Error::io(path, "cannot create a file in its folder"))?;
+    let file = builder
+        .tempfile_in(folder)
+        .map_err(plain)
+        .map_err(Error::io(path, "cannot create a file in its folder"))?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     write(&mut out).and_then(|()| out.flush()).map_err(Error::io(path, "cannot write"))?;
     let file = out.into_inner().map_err(|e| Error::io(path, "cannot write")(e.into_error()))?;
@@ -35,4 +38,12 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
         let _ = folder.sync_all();
     }
     Ok(())
+}
+
+/// The system's reason alone: a temporary file's name says nothing to a user.
+fn plain(error: IoError) -> IoError {
+    match error.to_string().split_once(" at path ") {
+        Some((reason, _)) => IoError::new(error.kind(), reason.to_string()),
+        None => error,
+    }
 }

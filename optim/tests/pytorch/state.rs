@@ -2,7 +2,6 @@
 
 use crate::fixture::{list, read, text};
 use crate::trajectories::{Run, start};
-use taper_optim::Optimizer;
 use taper_tensor::{Key, OrderedMap, State, Tensor};
 
 fn bits(tensors: &[Tensor]) -> Vec<Vec<u8>> {

@@ -9,7 +9,7 @@ use taper_tensor::{State, Tensor};
 
 /// f64: rounding of the last places. f32: square roots of PyTorch's MKL differ from IEEE's in the last
 /// bit now and then, and a parameter carries that on.
-const NEAR: Tolerance = Tolerance { f64_relative: 1e-12, f32_ulps: 1 };
+const NEAR: Tolerance = Tolerance { f64_relative: 1e-12, f32_ulps: 32 };
 /// PyTorch's choice of an implementation; the fixture was made with the plain one, taper has no other.
 const IMPLEMENTATION: [&str; 2] = ["foreach", "fused"];
 
