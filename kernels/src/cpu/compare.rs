@@ -120,7 +120,10 @@ mod tests {
         #[test]
         fn relations_equal_scalar_code(seed: u64) {
             for dtype in DType::ALL {
-                for op in [Eq, Ne, Lt, Le, Gt, Ge, And, Or, Xor] {
+                for (i, op) in [Eq, Ne, Lt, Le, Gt, Ge, And, Or, Xor].into_iter().enumerate() {
+                    if cfg!(miri) && !(i + dtype as usize).is_multiple_of(5) {
+                        continue;
+                    }
                     let rng = &mut Rng(seed);
                     let shape = rng.shape();
                     let draw = if dtype == DType::Bool { truth } else { value };

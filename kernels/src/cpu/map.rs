@@ -47,7 +47,7 @@ pub(crate) fn map<const K: usize, const N: usize>(
     out_lane: &'static Lane,
     inputs: [Src; K],
     lanes: [&'static Lane; K],
-    scalar: impl Fn(Scalar) -> [u8; 8],
+    scalar: impl Fn(Scalar) -> u64,
     cost: f64,
     kernel: Kernel<K>,
 ) {
@@ -57,7 +57,7 @@ pub(crate) fn map<const K: usize, const N: usize>(
     if numel == 0 {
         return;
     }
-    let scalars: [[u8; 8]; K] = inputs.map(|i| if let Src::Scalar(s) = i { scalar(s) } else { [0; 8] });
+    let scalars: [u64; K] = inputs.map(|i| if let Src::Scalar(s) = i { scalar(s) } else { 0 });
     // Operands read badly in the output's order are put into it first.
     let moved: [Option<(Storage, Layout)>; K] = std::array::from_fn(|k| match inputs[k] {
         Src::View(v) => tiles::reordered(v, out.layout),
@@ -73,7 +73,7 @@ pub(crate) fn map<const K: usize, const N: usize>(
         (ports[k + 1].base, ports[k + 1].lane) = match inputs[k] {
             Src::Out => (out_base, out_lane),
             Src::View(v) => (base(v.storage, v.layout, lanes[k]), lanes[k]),
-            Src::Scalar(_) => (scalars[k].as_ptr().cast_mut(), Lane::raw(lanes[k].wide)),
+            Src::Scalar(_) => ((&raw const scalars[k]).cast_mut().cast(), Lane::raw(lanes[k].wide)),
         };
     }
     let walk = walk(out.layout, shape, numel, &inputs);

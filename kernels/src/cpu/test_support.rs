@@ -53,17 +53,17 @@ impl Rng {
     }
     /// A shape of up to four dimensions; some with long rows, some empty.
     pub fn shape(&mut self) -> Vec<usize> {
-        let sizes: &[usize] = if cfg!(miri) { &[1, 2, 3, 5, 11] } else { &[1, 1, 2, 3, 5, 7, 17, 40] };
+        let sizes: &[usize] = if cfg!(miri) { &[1, 2, 3, 5] } else { &[1, 1, 2, 3, 5, 7, 17, 40] };
         let mut shape: Vec<usize> = (0..self.below(5)).map(|_| sizes[self.below(sizes.len())]).collect();
         if !shape.is_empty() {
             let d = self.below(shape.len());
             if self.chance(20) {
-                shape[d] = if cfg!(miri) { 70 } else { 600 + self.below(500) };
+                shape[d] = if cfg!(miri) { 40 } else { 600 + self.below(500) };
             } else if self.chance(5) {
                 shape[d] = 0;
             }
         }
-        while shape.iter().product::<usize>() > if cfg!(miri) { 300 } else { 5_000 } {
+        while shape.iter().product::<usize>() > if cfg!(miri) { 50 } else { 5_000 } {
             let longest = (0..shape.len()).max_by_key(|&d| shape[d]).unwrap();
             shape[longest] = shape[longest].div_ceil(2);
         }

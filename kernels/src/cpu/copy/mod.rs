@@ -18,7 +18,7 @@ pub fn fill(out: ViewMut, value: Scalar) -> Result {
     let bytes = scalar_bytes(dtype, value);
     map::<0, 1>(out, lane, [], [], |_| bytes, 0.15, &|[], out, n| {
         // SAFETY: `map` gives kernels `n` elements of the dtype's size.
-        unsafe { (lane.load)(bytes.as_ptr(), 0, out, n) }
+        unsafe { (lane.load)((&raw const bytes).cast(), 0, out, n) }
     });
     Ok(())
 }
@@ -87,7 +87,7 @@ pub fn copy(x: View, out: ViewMut) -> Result {
     let kernel = cast::kernel(x.dtype, out.dtype);
     let lanes = [Lane::raw(x.dtype.size())];
     let out_lane = Lane::raw(out.dtype.size());
-    map::<1, 2>(out, out_lane, [x.into()], lanes, |_| [0; 8], 0.5, &|[x], out, n| {
+    map::<1, 2>(out, out_lane, [x.into()], lanes, |_| 0, 0.5, &|[x], out, n| {
         // SAFETY: `map` gives kernels `n` elements of each operand's size.
         unsafe { kernel(x, out, n) }
     });

@@ -26,7 +26,7 @@ pub(crate) fn copy_same(x: View, out: ViewMut) {
         return unsafe { copy(&walk, across, from, to) };
     }
     let lane = Lane::raw(size);
-    map::<1, 2>(out, lane, [x.into()], [lane], |_| [0; 8], 0.2, &|[x], out, n| {
+    map::<1, 2>(out, lane, [x.into()], [lane], |_| 0, 0.2, &|[x], out, n| {
         // SAFETY: `map` gives kernels `n` elements of the lane's size; a copy's operands are apart.
         unsafe { out.copy_from_nonoverlapping(x, n * lane.size) }
     });

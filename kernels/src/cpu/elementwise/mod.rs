@@ -17,8 +17,8 @@ use super::map::map;
 use crate::{backend::*, *};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// A scalar's bytes as an element of a dtype's blocks.
-pub(crate) fn scalar_bytes(block: DType, s: Scalar) -> [u8; 8] {
+/// A scalar's bytes as an element of a dtype's blocks, in memory that is aligned for all of them.
+pub(crate) fn scalar_bytes(block: DType, s: Scalar) -> u64 {
     let mut bytes = [0; 8];
     macro_rules! put {
         ($v:expr) => {{
@@ -30,7 +30,7 @@ pub(crate) fn scalar_bytes(block: DType, s: Scalar) -> [u8; 8] {
         DType::Bool => bytes[0] = (s.to_f64() != 0.0) as u8,
         d => dispatch_dtype!(d, T => put!(s.to::<T>())),
     }
-    bytes
+    u64::from_ne_bytes(bytes)
 }
 
 fn unsupported(op: &'static str, dtype: DType) -> Error {
