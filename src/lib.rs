@@ -19,7 +19,7 @@ pub mod prelude {
     pub use taper_data::{DataLoader, Dataset, TensorDataset, random_split};
     pub use taper_nn::{self as nn, Forward, Module, Parameter, functional as F};
     pub use taper_optim::{self as optim, Optimizer, lr_scheduler::LrScheduler};
-    pub use taper_tensor::{DType, Device, StateDict, Tensor, manual_seed, tensor};
+    pub use taper_tensor::{DType, Device, StateDict, Stateful, Tensor, manual_seed, tensor};
 }
 
 /// The README's program is a doc-test.

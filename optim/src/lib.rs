@@ -5,7 +5,6 @@
 mod adagrad;
 mod adam;
 mod clip;
-mod error;
 pub mod lr_scheduler;
 mod optimizer;
 mod options;
@@ -15,7 +14,6 @@ mod sgd;
 pub use adagrad::{Adagrad, AdagradOptions};
 pub use adam::{Adam, AdamOptions, AdamW, AdamWOptions};
 pub use clip::{clip_grad_norm_, clip_grad_value_};
-pub use error::StateError;
 pub use optimizer::{Algorithm, Group, Hyper, Optim, Optimizer, Slots};
 pub use rmsprop::{RMSprop, RMSpropOptions};
 pub use sgd::{SGD, SGDOptions};

@@ -1,12 +1,13 @@
 //! What all optimizers share: parameter groups, per-parameter state, and the state dict.
 
-use crate::error::StateError;
 use taper_nn::Parameter;
 use taper_tensor::autograd::no_grad;
-use taper_tensor::{Key, OrderedMap, State, Tensor};
+use taper_tensor::{Key, OrderedMap, State, StateError, Stateful, Tensor};
 
 /// An optimizer, whatever its algorithm; what training loops and schedulers need of it.
-pub trait Optimizer: Send {
+///
+/// Its state is in PyTorch's layout: `state` by parameter number, and `param_groups`.
+pub trait Optimizer: Stateful + Send {
     /// Updates every parameter that has a gradient.
     fn step(&mut self);
     /// Forgets the gradients of all parameters.
@@ -21,13 +22,6 @@ pub trait Optimizer: Send {
     fn momentum(&mut self, group: usize) -> Option<&mut f64>;
     /// Values that schedulers keep with a group (`initial_lr`, …).
     fn extra(&mut self, group: usize) -> &mut OrderedMap<Key, State>;
-    /// The state in PyTorch's layout: `state` by parameter number, and `param_groups`.
-    fn state_dict(&self) -> State;
-    /// Takes over a state of the same groups and shapes.
-    ///
-    /// # Errors
-    /// Where groups, parameters or shapes differ; nothing is changed then.
-    fn load_state_dict(&mut self, state: &State) -> Result<(), StateError>;
 }
 
 /// The hyper-parameters of a group.
@@ -188,7 +182,9 @@ impl<A: Algorithm> Optimizer for Optim<A> {
     fn extra(&mut self, group: usize) -> &mut OrderedMap<Key, State> {
         &mut self.groups[group].extra
     }
+}
 
+impl<A: Algorithm> Stateful for Optim<A> {
     fn state_dict(&self) -> State {
         let mut states = OrderedMap::new();
         let mut groups = Vec::new();

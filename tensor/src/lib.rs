@@ -25,7 +25,7 @@ pub use ops::{
 pub use random::{
     Generator, IntoSeed, get_rng_state, initial_seed, manual_seed, set_rng_state, with_generator,
 };
-pub use state::{Key, OrderedMap, State, StateDict};
+pub use state::{Key, OrderedMap, State, StateDict, StateError, Stateful};
 pub use taper_autograd::{self as autograd, GradcheckError, GradcheckOptions, gradcheck, gradgradcheck};
 pub use taper_kernels as kernels;
 pub use taper_kernels::{DType, Device, Scalar, bf16, f16};

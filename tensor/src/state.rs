@@ -259,3 +259,41 @@ impl State {
             .collect()
     }
 }
+
+/// A state that does not fit what it is loaded into. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("cannot load the state of {target}: {message}")]
+pub struct StateError {
+    /// What was to take it over.
+    pub target: &'static str,
+    /// What is missing or does not fit.
+    pub message: String,
+}
+
+impl StateError {
+    /// An error of `target`, a type's name.
+    pub fn new(target: &'static str, message: impl Into<String>) -> Self {
+        StateError { target, message: message.into() }
+    }
+}
+
+/// What a checkpoint holds besides a model: optimizers, schedulers, loaders, metrics.
+pub trait Stateful {
+    /// The whole state, with PyTorch's names where PyTorch has it.
+    fn state_dict(&self) -> State;
+
+    /// Takes a state over and goes on from there.
+    ///
+    /// # Errors
+    /// Where entries are missing or do not fit; nothing is changed then.
+    fn load_state_dict(&mut self, state: &State) -> Result<(), StateError>;
+}
+
+impl<T: Stateful + ?Sized> Stateful for Box<T> {
+    fn state_dict(&self) -> State {
+        (**self).state_dict()
+    }
+    fn load_state_dict(&mut self, state: &State) -> Result<(), StateError> {
+        (**self).load_state_dict(state)
+    }
+}

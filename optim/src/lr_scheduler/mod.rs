@@ -33,24 +33,16 @@ pub use one_cycle::{Anneal, OneCycleLR, OneCycleOptions};
 pub use plateau::{PlateauMode, PlateauOptions, ReduceLROnPlateau, ThresholdMode};
 pub use sequential::SequentialLR;
 
-use crate::error::StateError;
 use crate::optimizer::Optimizer;
-use taper_tensor::{Key, OrderedMap, State};
+use taper_tensor::{Key, OrderedMap, State, StateError, Stateful};
 
 /// A scheduler that is stepped without a metric (all but [`ReduceLROnPlateau`]).
-pub trait LrScheduler: Send {
+pub trait LrScheduler: Stateful + Send {
     /// Advances by one (an epoch, or a batch, as the schedule is meant) and sets the learning rates. To
     /// be called after the optimizer's step.
     fn step(&mut self, optimizer: &mut dyn Optimizer);
     /// The rates set last, one per group.
     fn last_lr(&self) -> &[f64];
-    /// The state, with PyTorch's names.
-    fn state_dict(&self) -> State;
-    /// Takes over a state; the next `step` goes on from there.
-    ///
-    /// # Errors
-    /// Where entries are missing or of another type; nothing is changed then.
-    fn load_state_dict(&mut self, state: &State) -> Result<(), StateError>;
     /// Starts the schedule at the optimizer's initial rates, as its construction does; used by
     /// [`SequentialLR`].
     fn restart(&mut self, optimizer: &mut dyn Optimizer, begin: Begin);
@@ -132,6 +124,19 @@ impl<R: Rule> LrScheduler for Scheduled<R> {
         &self.last_lr
     }
 
+    fn restart(&mut self, optimizer: &mut dyn Optimizer, begin: Begin) {
+        match begin {
+            Begin::Undo => self.last_epoch -= 1,
+            Begin::Initial => self.step(optimizer),
+            Begin::Turn => {
+                self.last_epoch = 0;
+                self.set(optimizer, |rule, g, _, base| rule.closed_form(g, 0, base));
+            }
+        }
+    }
+}
+
+impl<R: Rule> Stateful for Scheduled<R> {
     fn state_dict(&self) -> State {
         let mut map: OrderedMap<Key, State> =
             self.rule.save().into_iter().map(|(k, v)| (Key::from(k), v)).collect();
@@ -157,17 +162,6 @@ impl<R: Rule> LrScheduler for Scheduled<R> {
         self.rule.load(map).map_err(fail)?;
         (self.base_lrs, self.last_lr, self.last_epoch) = (base_lrs, last_lr, last_epoch);
         Ok(())
-    }
-
-    fn restart(&mut self, optimizer: &mut dyn Optimizer, begin: Begin) {
-        match begin {
-            Begin::Undo => self.last_epoch -= 1,
-            Begin::Initial => self.step(optimizer),
-            Begin::Turn => {
-                self.last_epoch = 0;
-                self.set(optimizer, |rule, g, _, base| rule.closed_form(g, 0, base));
-            }
-        }
     }
 }
 

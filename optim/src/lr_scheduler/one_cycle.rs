@@ -1,10 +1,9 @@
 //! The 1cycle policy.
 
 use super::{Begin, LrScheduler, PerGroup, floats, load_floats, load_int};
-use crate::error::StateError;
 use crate::optimizer::Optimizer;
 use std::f64::consts::PI;
-use taper_tensor::State;
+use taper_tensor::{State, StateError, Stateful};
 
 /// How a rate moves between two values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -189,6 +188,19 @@ impl LrScheduler for OneCycleLR {
         &self.last_lr
     }
 
+    fn restart(&mut self, optimizer: &mut dyn Optimizer, begin: Begin) {
+        match begin {
+            Begin::Undo => self.last_epoch -= 1,
+            Begin::Initial => self.step(optimizer),
+            Begin::Turn => {
+                self.last_epoch = -1;
+                self.step(optimizer);
+            }
+        }
+    }
+}
+
+impl Stateful for OneCycleLR {
     fn state_dict(&self) -> State {
         let phase = |p: Phase| {
             State::map([
@@ -232,16 +244,5 @@ impl LrScheduler for OneCycleLR {
         }
         (self.last_epoch, self.last_lr) = (last_epoch, last_lr);
         Ok(())
-    }
-
-    fn restart(&mut self, optimizer: &mut dyn Optimizer, begin: Begin) {
-        match begin {
-            Begin::Undo => self.last_epoch -= 1,
-            Begin::Initial => self.step(optimizer),
-            Begin::Turn => {
-                self.last_epoch = -1;
-                self.step(optimizer);
-            }
-        }
     }
 }

@@ -1,9 +1,8 @@
 //! Lower rates when a metric stops improving.
 
 use super::{PerGroup, floats, load_float, load_floats, load_int};
-use crate::error::StateError;
 use crate::optimizer::Optimizer;
-use taper_tensor::State;
+use taper_tensor::{State, StateError, Stateful};
 
 /// Whether a metric should fall or rise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -137,9 +136,10 @@ impl ReduceLROnPlateau {
     pub fn best(&self) -> f64 {
         self.best
     }
+}
 
-    /// The state, with PyTorch's names.
-    pub fn state_dict(&self) -> State {
+impl Stateful for ReduceLROnPlateau {
+    fn state_dict(&self) -> State {
         let o = &self.options;
         let min_lrs: Vec<f64> = (0..self.last_lr.len()).map(|g| o.min_lr.of(g)).collect();
         State::map([
@@ -159,11 +159,7 @@ impl ReduceLROnPlateau {
         ])
     }
 
-    /// Takes over a state.
-    ///
-    /// # Errors
-    /// Where entries are missing or of another type; nothing is changed then.
-    pub fn load_state_dict(&mut self, state: &State) -> Result<(), StateError> {
+    fn load_state_dict(&mut self, state: &State) -> Result<(), StateError> {
         let fail = |message: String| StateError::new("ReduceLROnPlateau", message);
         let map = state.as_map().ok_or_else(|| fail("it is not a map".into()))?;
         let best = load_float(map, "best").map_err(fail)?;

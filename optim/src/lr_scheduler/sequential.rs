@@ -1,9 +1,8 @@
 //! Schedules one after another.
 
 use super::{Begin, LrScheduler, floats, load_int};
-use crate::error::StateError;
 use crate::optimizer::Optimizer;
-use taper_tensor::State;
+use taper_tensor::{State, StateError, Stateful};
 
 /// Runs schedulers one after another; each begins at its milestone
 /// (`torch.optim.lr_scheduler.SequentialLR`).
@@ -66,6 +65,19 @@ impl LrScheduler for SequentialLR {
         self.schedulers[self.current()].last_lr()
     }
 
+    fn restart(&mut self, optimizer: &mut dyn Optimizer, begin: Begin) {
+        match begin {
+            Begin::Undo => self.schedulers.iter_mut().for_each(|s| s.restart(optimizer, Begin::Undo)),
+            Begin::Initial | Begin::Turn => {
+                self.last_epoch = 0;
+                let first = self.current();
+                self.schedulers[first].restart(optimizer, begin);
+            }
+        }
+    }
+}
+
+impl Stateful for SequentialLR {
     fn state_dict(&self) -> State {
         State::map([
             ("_milestones", State::List(self.milestones.iter().map(|&m| State::Int(m)).collect())),
@@ -102,16 +114,5 @@ impl LrScheduler for SequentialLR {
         }
         (self.last_epoch, self.milestones) = (last_epoch, milestones);
         Ok(())
-    }
-
-    fn restart(&mut self, optimizer: &mut dyn Optimizer, begin: Begin) {
-        match begin {
-            Begin::Undo => self.schedulers.iter_mut().for_each(|s| s.restart(optimizer, Begin::Undo)),
-            Begin::Initial | Begin::Turn => {
-                self.last_epoch = 0;
-                let first = self.current();
-                self.schedulers[first].restart(optimizer, begin);
-            }
-        }
     }
 }

@@ -4,8 +4,8 @@ use crate::fixture::{Tolerance, check_state, list, number, numbers, read, text};
 use serde_json::Value;
 use taper_nn::Parameter;
 use taper_optim::lr_scheduler::*;
-use taper_optim::{Adam, AdamOptions, Optimizer, SGD, SGDOptions, StateError};
-use taper_tensor::{State, Tensor};
+use taper_optim::{Adam, AdamOptions, Optimizer, SGD, SGDOptions};
+use taper_tensor::{State, StateError, Stateful, Tensor};
 
 const EXACT: Tolerance = Tolerance { f64_relative: 0.0, f32_ulps: 0 };
 /// Bookkeeping of PyTorch's that says nothing about the schedule.

@@ -2,7 +2,7 @@
 
 use crate::fixture::{list, read, text};
 use crate::trajectories::{Run, start};
-use taper_tensor::{Key, OrderedMap, State, Tensor};
+use taper_tensor::{Key, OrderedMap, State, Stateful, Tensor};
 
 fn bits(tensors: &[Tensor]) -> Vec<Vec<u8>> {
     tensors.iter().map(Tensor::to_bytes).collect()

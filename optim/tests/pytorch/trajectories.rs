@@ -5,7 +5,7 @@ use crate::made::optimizer;
 use serde_json::{Value, json};
 use taper_nn::Parameter;
 use taper_optim::Optimizer;
-use taper_tensor::{State, Tensor};
+use taper_tensor::{State, Stateful, Tensor};
 
 /// f64: rounding of the last places. f32: square roots of PyTorch's MKL differ from IEEE's in the last
 /// bit now and then, and a parameter carries that on.
