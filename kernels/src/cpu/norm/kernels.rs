@@ -8,18 +8,23 @@ use fearless_simd::SimdFrom;
 
 /// Σx.
 pub fn sum<T: Real>(x: &[T]) -> f64 {
-    simd!(s => sums::<1, _, T>(s, x.len(), |i| [at(s, x, i)], |i| [x[i]]))[0]
+    simd!(s => sums::<1, _, T>(s, x.len(), #[inline(always)] |i| [at(s, x, i)], #[inline(always)] |i| [x[i]]))
+        [0]
 }
 
 /// Σ(x − mean)².
 pub fn squares<T: Real>(x: &[T], mean: T) -> f64 {
     simd!(s => {
         let m = splat(s, mean);
-        let wide = |i| {
-            let d = at(s, x, i) - m;
-            [d * d]
-        };
-        sums::<1, _, T>(s, x.len(), wide, |i| [(x[i] - mean) * (x[i] - mean)])
+        sums::<1, _, T>(
+            s,
+            x.len(),
+            #[inline(always)] |i| {
+                let d = at(s, x, i) - m;
+                [d * d]
+            },
+            #[inline(always)] |i| [(x[i] - mean) * (x[i] - mean)],
+        )
     })[0]
 }
 
@@ -27,16 +32,19 @@ pub fn squares<T: Real>(x: &[T], mean: T) -> f64 {
 pub fn grad_sums<T: Real>(g: &[T], x: &[T], w: Option<&[T]>, mean: T, rstd: T) -> [f64; 2] {
     simd!(s => {
         let (m, r) = (splat(s, mean), splat(s, rstd));
-        let wide = |i| {
-            let g = at(s, g, i);
-            let g = if let Some(w) = w { g * at(s, w, i) } else { g };
-            [g, g * ((at(s, x, i) - m) * r)]
-        };
-        let one = |i: usize| {
-            let g = if let Some(w) = w { g[i] * w[i] } else { g[i] };
-            [g, g * ((x[i] - mean) * rstd)]
-        };
-        sums::<2, _, T>(s, x.len(), wide, one)
+        sums::<2, _, T>(
+            s,
+            x.len(),
+            #[inline(always)] |i| {
+                let g = at(s, g, i);
+                let g = if let Some(w) = w { g * at(s, w, i) } else { g };
+                [g, g * ((at(s, x, i) - m) * r)]
+            },
+            #[inline(always)] |i| {
+                let g = if let Some(w) = w { g[i] * w[i] } else { g[i] };
+                [g, g * ((x[i] - mean) * rstd)]
+            },
+        )
     })
 }
 
@@ -45,84 +53,65 @@ fn splat<S: Simd, T: Real>(s: S, v: T) -> V<S, T> {
     V::<S, T>::simd_from(s, v)
 }
 
+/// A loop over `0..y.len()` at the level in use; the slices are cut to that length first, so that
+/// their bounds are checked once. (Deep zips are not always inlined into the level's code.)
+macro_rules! columns {
+    ($y:ident, [$($x:ident),*], $i:ident => $e:expr) => {
+        simd!(s => {
+            let _ = s;
+            let n = $y.len();
+            $(let $x = &$x[..n];)*
+            for $i in 0..n {
+                $e;
+            }
+        })
+    };
+}
+
 /// `y = (x − mean)·scale·w + b`, `scale` being one number.
 pub fn scale_row<T: Real>(x: &[T], mean: T, scale: T, w: &[T], b: &[T], y: &mut [T]) {
-    simd!(s => {
-        let _ = s;
-        for (((y, &x), &w), &b) in y.iter_mut().zip(x).zip(w).zip(b) {
-            *y = (x - mean) * scale * w + b;
-        }
-    })
+    columns!(y, [x, w, b], i => y[i] = (x[i] - mean) * scale * w[i] + b[i]);
 }
 
 /// `y = (x − mean)·scale + bias`, all three being one number.
 pub fn scale_line<T: Real>(x: &[T], [mean, scale, bias]: [T; 3], y: &mut [T]) {
-    simd!(s => {
-        let _ = s;
-        y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + bias);
-    })
+    columns!(y, [x], i => y[i] = (x[i] - mean) * scale + bias);
 }
 
 /// `y = (x − mean)·scale + bias`, all three per column.
 pub fn scale_columns<T: Real>(x: &[T], mean: &[T], scale: &[T], bias: &[T], y: &mut [T]) {
-    simd!(s => {
-        let _ = s;
-        for ((((y, &x), &m), &a), &b) in y.iter_mut().zip(x).zip(mean).zip(scale).zip(bias) {
-            *y = (x - m) * a + b;
-        }
-    })
+    columns!(y, [x, mean, scale, bias], i => y[i] = (x[i] - mean[i]) * scale[i] + bias[i]);
 }
 
 /// `dx = rstd·(g·w − a − x̂·b)`.
 pub fn grad_row<T: Real>([g, x, w]: [&[T]; 3], [mean, rstd, a, b]: [T; 4], dx: &mut [T]) {
-    simd!(s => {
-        let _ = s;
-        for (((d, &x), &g), &w) in dx.iter_mut().zip(x).zip(g).zip(w) {
-            *d = rstd * (g * w - a - (x - mean) * rstd * b);
-        }
-    })
+    let slope = rstd * b;
+    columns!(dx, [g, x, w], i => dx[i] = rstd * (g[i] * w[i] - a - (x[i] - mean) * slope));
 }
 
 /// `dx = scale·(g − a − (x − mean)·b)` for a line of one channel.
 pub fn grad_line<T: Real>(g: &[T], x: &[T], [mean, scale, a, b]: [T; 4], dx: &mut [T]) {
-    simd!(s => {
-        let _ = s;
-        dx.iter_mut().zip(g).zip(x).for_each(|((d, &g), &x)| *d = scale * (g - a - (x - mean) * b));
-    })
+    columns!(dx, [g, x], i => dx[i] = scale * (g[i] - a - (x[i] - mean) * b));
 }
 
 /// The same for a line across the channels.
 pub fn grad_columns<T: Real>(g: &[T], x: &[T], [mean, scale, a, b]: [&[T]; 4], dx: &mut [T]) {
-    simd!(s => {
-        let _ = s;
-        for (((((d, &g), &x), &m), &k), (&a, &b)) in
-            dx.iter_mut().zip(g).zip(x).zip(mean).zip(scale).zip(a.iter().zip(b))
-        {
-            *d = k * (g - a - (x - m) * b);
-        }
-    })
+    columns!(dx, [g, x, mean, scale, a, b], i => dx[i] = scale[i] * (g[i] - a[i] - (x[i] - mean[i]) * b[i]));
 }
 
 /// Adds `x − mean`, or its square, to `acc`, column by column.
 pub fn add_columns<T: Real>(x: &[T], mean: &[T], square: bool, acc: &mut [T]) {
-    simd!(s => {
-        let _ = s;
-        for ((a, &x), &m) in acc.iter_mut().zip(x).zip(mean) {
-            let d = x - m;
-            *a += if square { d * d } else { d };
-        }
-    })
+    if square {
+        columns!(acc, [x, mean], i => acc[i] += (x[i] - mean[i]) * (x[i] - mean[i]));
+    } else {
+        columns!(acc, [x, mean], i => acc[i] += x[i] - mean[i]);
+    }
 }
 
 /// Adds g to `acc_g` and g·x̂ to `acc_gx`, with one mean and rstd.
 pub fn add_grad_row<T: Real>(g: &[T], x: &[T], [mean, rstd]: [T; 2], acc_g: &mut [T], acc_gx: &mut [T]) {
-    simd!(s => {
-        let _ = s;
-        for (((a, b), &g), &x) in acc_g.iter_mut().zip(acc_gx).zip(g).zip(x) {
-            *a += g;
-            *b += g * ((x - mean) * rstd);
-        }
-    })
+    columns!(acc_g, [g], i => acc_g[i] += g[i]);
+    columns!(acc_gx, [g, x], i => acc_gx[i] += g[i] * ((x[i] - mean) * rstd));
 }
 
 /// Adds g to `acc_g` and g·x̂ to `acc_gx`, with mean and rstd per column.
@@ -133,12 +122,6 @@ pub fn add_grad_columns<T: Real>(
     acc_g: &mut [T],
     acc_gx: &mut [T],
 ) {
-    simd!(s => {
-        let _ = s;
-        let columns = acc_g.iter_mut().zip(acc_gx).zip(g).zip(x).zip(mean).zip(rstd);
-        for (((((a, b), &g), &x), &m), &r) in columns {
-            *a += g;
-            *b += g * ((x - m) * r);
-        }
-    })
+    columns!(acc_g, [g], i => acc_g[i] += g[i]);
+    columns!(acc_gx, [g, x, mean, rstd], i => acc_gx[i] += g[i] * ((x[i] - mean[i]) * rstd[i]));
 }

@@ -38,7 +38,9 @@ pub fn sums<const K: usize, S: Simd, T: Real>(
             i += len;
         }
         for k in 0..K {
-            total[k] += (a[k] + b[k]).as_slice().iter().map(|v| v.to_f64()).sum::<f64>();
+            for v in (a[k] + b[k]).as_slice() {
+                total[k] += v.to_f64();
+            }
         }
     }
     for i in i..n {

@@ -96,32 +96,42 @@ unsafe fn levels<S: Simd, T: Real, L: Lanes<S, T>>(
     let step = 1usize << power;
     let mut acc = [[L::zero(s); 4]; 4];
     let mut i = 0;
-    let add_row = |acc: &mut [L; 4], i: usize| {
-        for (k, a) in acc.iter_mut().enumerate() {
-            // SAFETY: row `i` is one of the caller's rows.
-            *a = a.add(unsafe { L::load(s, p.offset(i as isize * row + k as isize * col)) });
-        }
-    };
     while i + step <= rows {
         let mut sum = [L::zero(s); 4];
         for _ in 0..step {
-            add_row(&mut sum, i);
+            // SAFETY: row `i` is one of the caller's rows.
+            unsafe { add_row(s, &mut sum, p.offset(i as isize * row), col) };
             i += 1;
         }
         acc[0] = sum;
         for j in 1..4 {
             let low = std::mem::replace(&mut acc[j - 1], [L::zero(s); 4]);
-            acc[j].iter_mut().zip(low).for_each(|(a, b)| *a = a.add(b));
+            for (a, b) in acc[j].iter_mut().zip(low) {
+                *a = a.add(b);
+            }
             if i & ((step - 1) << (j as u32 * power)) != 0 {
                 break;
             }
         }
     }
     while i < rows {
-        add_row(&mut acc[0], i);
+        // SAFETY: as above.
+        unsafe { add_row(s, &mut acc[0], p.offset(i as isize * row), col) };
         i += 1;
     }
     acc
+}
+
+/// Adds the elements at `p`, `col` apart, to the accumulators.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+unsafe fn add_row<S: Simd, T: Real, L: Lanes<S, T>>(s: S, acc: &mut [L; 4], p: *const T, col: isize) {
+    for (k, a) in acc.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *a = a.add(unsafe { L::load(s, p.offset(k as isize * col)) });
+    }
 }
 
 /// [`levels`] added up.

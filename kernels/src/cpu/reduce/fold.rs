@@ -32,10 +32,14 @@ pub trait Fold: Copy + Send + Sync + 'static {
                 lanes[l] = Self::step(lanes[l], c[l], at);
             }
         }
-        let mut acc = lanes[0];
-        for &lane in &lanes[1..] {
-            acc = Self::merge(acc, lane);
+        let mut half = LANES / 2;
+        while half > 0 {
+            for l in 0..half {
+                lanes[l] = Self::merge(lanes[l], lanes[l + half]);
+            }
+            half /= 2;
         }
+        let mut acc = lanes[0];
         for &v in rest {
             acc = Self::step(acc, v, at);
         }
@@ -182,32 +186,42 @@ fn leaf<F: Fold>(
 ) {
     let step = job.plan.run.1;
     if job.columns {
-        job.plan.runs(range, |start, len, at| {
-            for i in 0..len {
-                let p = base + start + i as isize * step;
-                if next == 1 {
-                    let row = &data[p as usize..p as usize + acc.len()];
-                    acc.iter_mut().zip(row).for_each(|(a, &v)| *a = F::step(*a, v, at + i));
-                } else {
-                    for (j, a) in acc.iter_mut().enumerate() {
-                        *a = F::step(*a, data[(p + j as isize * next) as usize], at + i);
+        job.plan.runs(
+            range,
+            #[inline(always)]
+            |start, len, at| {
+                for i in 0..len {
+                    let p = base + start + i as isize * step;
+                    if next == 1 {
+                        let row = &data[p as usize..p as usize + acc.len()];
+                        for (a, &v) in acc.iter_mut().zip(row) {
+                            *a = F::step(*a, v, at + i);
+                        }
+                    } else {
+                        for (j, a) in acc.iter_mut().enumerate() {
+                            *a = F::step(*a, data[(p + j as isize * next) as usize], at + i);
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
     } else {
         for (j, acc) in acc.iter_mut().enumerate() {
             let base = base + j as isize * next;
-            job.plan.runs(range.clone(), |start, len, at| {
-                let p = base + start;
-                if step == 1 && len >= 16 {
-                    *acc = F::merge(*acc, F::slice(&data[p as usize..p as usize + len], at));
-                } else {
-                    for i in 0..len {
-                        *acc = F::step(*acc, data[(p + i as isize * step) as usize], at + i);
+            job.plan.runs(
+                range.clone(),
+                #[inline(always)]
+                |start, len, at| {
+                    let p = base + start;
+                    if step == 1 && len >= 16 {
+                        *acc = F::merge(*acc, F::slice(&data[p as usize..p as usize + len], at));
+                    } else {
+                        for i in 0..len {
+                            *acc = F::step(*acc, data[(p + i as isize * step) as usize], at + i);
+                        }
                     }
-                }
-            });
+                },
+            );
         }
     }
 }

@@ -178,7 +178,10 @@ impl<'a, T: Real> Values<'a, T> {
             // SAFETY: an element of the layout, whose span was checked.
             total += unsafe { *p.add(i) };
         }
-        lanes.iter().fold(total, |a, &v| a + v)
+        for &v in lanes {
+            total += v;
+        }
+        total
     }
 
     /// Values `range`, one after the other.

@@ -12,34 +12,88 @@ pub fn run<T: Real>(x: &[T], g: &[T], y: &mut [T], log: bool, grad: bool) {
 
 #[inline(always)]
 fn line<S: Simd, T: Real>(s: S, x: &[T], g: &[T], y: &mut [T], log: bool, grad: bool) {
-    let splat = |v: T| V::<S, T>::simd_from(s, v);
     match (grad, log) {
         (false, false) => {
             let top = max(s, x);
-            map(s, x, x, y, T::NEG_INFINITY, |x, _| T::exp_lanes(x - splat(top)));
-            let total = sum(s, y, y, |y, _| y);
-            y.iter_mut().for_each(|v| *v /= total);
+            let t = V::<S, T>::simd_from(s, top);
+            map(
+                s,
+                x,
+                x,
+                y,
+                T::NEG_INFINITY,
+                #[inline(always)]
+                |x, _| T::exp_lanes(x - t),
+            );
+            let total = sum(
+                s,
+                y,
+                y,
+                #[inline(always)]
+                |y, _| y,
+            );
+            for v in y {
+                *v /= total;
+            }
         }
         (false, true) => {
             let top = max(s, x);
-            let ln = sum(s, x, x, |x, _| T::exp_lanes(x - splat(top))).ln();
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - top - ln);
+            let t = V::<S, T>::simd_from(s, top);
+            let ln = sum(
+                s,
+                x,
+                x,
+                #[inline(always)]
+                |x, _| T::exp_lanes(x - t),
+            )
+            .ln();
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = x - top - ln;
+            }
         }
         (true, false) => {
-            let dot = sum(s, x, g, |y, g| y * g);
-            y.iter_mut().zip(x).zip(g).for_each(|((o, &y), &g)| *o = y * (g - dot));
+            let dot = sum(
+                s,
+                x,
+                g,
+                #[inline(always)]
+                |y, g| y * g,
+            );
+            for ((o, &y), &g) in y.iter_mut().zip(x).zip(g) {
+                *o = y * (g - dot);
+            }
         }
         (true, true) => {
-            let total = splat(sum(s, g, g, |g, _| g));
-            map(s, x, g, y, T::default(), |y, g| g - T::exp_lanes(y) * total);
+            let total = V::<S, T>::simd_from(
+                s,
+                sum(
+                    s,
+                    g,
+                    g,
+                    #[inline(always)]
+                    |g, _| g,
+                ),
+            );
+            map(
+                s,
+                x,
+                g,
+                y,
+                T::default(),
+                #[inline(always)]
+                |y, g| g - T::exp_lanes(y) * total,
+            );
         }
     }
 }
 
-/// `LEN` elements from `i` on, filled up with `pad`.
+/// The elements from `i` on, fewer than `LEN`, filled up with `pad`.
 #[inline(always)]
 fn tail<S: Simd, T: Real>(s: S, x: &[T], i: usize, pad: T) -> V<S, T> {
-    V::<S, T>::from_fn(s, |l| x.get(i + l).copied().unwrap_or(pad))
+    let mut v = V::<S, T>::simd_from(s, pad);
+    let left = &x[i..];
+    v.as_mut_slice()[..left.len()].copy_from_slice(left);
+    v
 }
 
 #[inline(always)]
@@ -80,12 +134,19 @@ fn max<S: Simd, T: Real>(s: S, x: &[T]) -> T {
         }
         i += 4 * len;
     }
-    while i < n {
-        acc[0] = acc[0].max(tail(s, x, i, T::NEG_INFINITY));
+    while i + len <= n {
+        acc[0] = acc[0].max(load(s, x, i));
         i += len;
     }
+    if i < n {
+        acc[1] = acc[1].max(tail(s, x, i, T::NEG_INFINITY));
+    }
     let v = acc[0].max(acc[1]).max(acc[2].max(acc[3]));
-    v.as_slice().iter().fold(T::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+    let mut top = T::NEG_INFINITY;
+    for &v in v.as_slice() {
+        top = if v > top { v } else { top };
+    }
+    top
 }
 
 /// Sum of `f(a, b)`, in blocks that are added up in turn.
@@ -112,11 +173,16 @@ fn sum<S: Simd, T: Real>(s: S, a: &[T], b: &[T], f: impl Fn(V<S, T>, V<S, T>) ->
         }
         if i < end {
             let v = f(tail(s, a, i, T::default()), tail(s, b, i, T::default()));
-            let left = end - i;
-            acc[1] += V::<S, T>::from_fn(s, |l| if l < left { v[l] } else { T::default() });
+            let mut used = zero;
+            used.as_mut_slice()[..end - i].copy_from_slice(&v.as_slice()[..end - i]);
+            acc[1] += used;
             i = end;
         }
         total += (acc[0] + acc[1]) + (acc[2] + acc[3]);
     }
-    total.as_slice().iter().copied().sum()
+    let mut sum = T::default();
+    for &v in total.as_slice() {
+        sum += v;
+    }
+    sum
 }

@@ -13,36 +13,64 @@ pub fn run<T: Real>(x: &mut [T], g: &[T], width: usize, log: bool, grad: bool) {
 
 #[inline(always)]
 fn lanes<S: Simd, T: Real>(s: S, x: &mut [T], g: &[T], width: usize, log: bool, grad: bool) {
+    debug_assert_eq!(width % V::<S, T>::LEN, 0);
     let len = V::<S, T>::LEN;
-    debug_assert_eq!(width % len, 0);
-    let load = |m: &[T], i: usize| V::<S, T>::from_slice(s, &m[i..i + len]);
-    let zero = V::<S, T>::simd_from(s, T::default());
-    let end = x.len();
-    for c in (0..width).step_by(len) {
-        let rows = || (c..end).step_by(width);
-        if !grad {
-            let mut top = V::<S, T>::simd_from(s, T::NEG_INFINITY);
-            rows().for_each(|i| top = top.max(load(x, i)));
-            let mut total = zero;
-            for i in rows() {
-                let d = load(x, i) - top;
-                let e = T::exp_lanes(d);
-                total += e;
-                if log { d } else { e }.store_slice(&mut x[i..i + len]);
-            }
-            let ln = V::<S, T>::from_fn(s, |l| total[l].ln());
-            for i in rows() {
-                let v = load(x, i);
-                if log { v - ln } else { v / total }.store_slice(&mut x[i..i + len]);
-            }
+    for c in 0..width / len {
+        if grad {
+            gradient(s, x, g, c * len, width, log);
         } else {
-            let mut total = zero;
-            rows().for_each(|i| total += if log { load(g, i) } else { load(x, i) * load(g, i) });
-            for i in rows() {
-                let (y, g) = (load(x, i), load(g, i));
-                let d = if log { g - T::exp_lanes(y) * total } else { y * (g - total) };
-                d.store_slice(&mut x[i..i + len]);
-            }
+            forward(s, x, c * len, width, log);
         }
+    }
+}
+
+#[inline(always)]
+fn load<S: Simd, T: Real>(s: S, m: &[T], i: usize) -> V<S, T> {
+    V::<S, T>::from_slice(s, &m[i..i + V::<S, T>::LEN])
+}
+
+// Counted loops: `step_by` is not always inlined into the level's code.
+
+#[inline(always)]
+fn forward<S: Simd, T: Real>(s: S, x: &mut [T], c: usize, width: usize, log: bool) {
+    let (len, rows) = (V::<S, T>::LEN, x.len() / width);
+    let mut top = V::<S, T>::simd_from(s, T::NEG_INFINITY);
+    for r in 0..rows {
+        top = top.max(load(s, x, r * width + c));
+    }
+    let mut total = V::<S, T>::simd_from(s, T::default());
+    for r in 0..rows {
+        let i = r * width + c;
+        let d = load(s, x, i) - top;
+        let e = T::exp_lanes(d);
+        total += e;
+        if log { d } else { e }.store_slice(&mut x[i..i + len]);
+    }
+    let mut ln = total;
+    if log {
+        for v in ln.as_mut_slice() {
+            *v = v.ln();
+        }
+    }
+    for r in 0..rows {
+        let i = r * width + c;
+        let v = load(s, x, i);
+        if log { v - ln } else { v / total }.store_slice(&mut x[i..i + len]);
+    }
+}
+
+#[inline(always)]
+fn gradient<S: Simd, T: Real>(s: S, x: &mut [T], g: &[T], c: usize, width: usize, log: bool) {
+    let (len, rows) = (V::<S, T>::LEN, x.len() / width);
+    let mut total = V::<S, T>::simd_from(s, T::default());
+    for r in 0..rows {
+        let i = r * width + c;
+        total += if log { load(s, g, i) } else { load(s, x, i) * load(s, g, i) };
+    }
+    for r in 0..rows {
+        let i = r * width + c;
+        let (y, g) = (load(s, x, i), load(s, g, i));
+        let d = if log { g - T::exp_lanes(y) * total } else { y * (g - total) };
+        d.store_slice(&mut x[i..i + len]);
     }
 }
