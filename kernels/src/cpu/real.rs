@@ -1,5 +1,6 @@
 //! The two float types that arithmetic runs in, and the way of other floats into them.
 
+use super::gemm::scratch::Scratch;
 use super::math;
 use super::par::{SharedMut, for_each_range};
 use super::simd::{Simd, SimdFloat};
@@ -149,6 +150,33 @@ pub unsafe fn store_line<T: Computed>(out: SharedMut<T>, at: usize, step: isize,
     }
 }
 
+/// Has `fill` write a line of the output: in place where that is possible, else in `scratch`, whose
+/// length is the line's.
+///
+/// # Safety
+/// No other thread touches these elements meanwhile.
+#[inline(always)]
+pub unsafe fn write_line<T: Computed>(
+    out: SharedMut<T>,
+    at: usize,
+    step: isize,
+    scratch: &mut [T::In],
+    fill: impl FnOnce(&mut [T::In]),
+) {
+    if scratch.is_empty() {
+        return;
+    }
+    if step == 1
+        // SAFETY: exclusive by the caller's promise.
+        && let Some(line) = T::as_is_mut(unsafe { out.range(at..at + scratch.len()) })
+    {
+        return fill(line);
+    }
+    fill(scratch);
+    // SAFETY: as above.
+    unsafe { store_line(out, at, step, scratch) }
+}
+
 /// A float view copied into row-major memory of its compute type.
 pub fn widened<T: Computed>(x: View) -> (Storage, Layout) {
     let layout = Layout::contiguous(x.layout.shape());
@@ -235,11 +263,20 @@ impl<'a, T: Computed> Lines<'a, T> {
         Lines { data: x.data(), offset: x.layout.offset() as isize, steps, n: x.layout.shape()[dim], step }
     }
 
+    /// Room to gather one line into.
+    pub fn scratch(&self) -> Scratch {
+        Scratch::new::<T::In>(if self.direct() { 1 } else { self.n.max(1) })
+    }
+
+    fn direct(&self) -> bool {
+        self.step == 1 && T::DTYPE == T::In::DTYPE
+    }
+
     /// The line at an index of the other dimensions: the memory itself, or gathered into `scratch`.
     #[inline(always)]
-    pub fn get<'b>(&'b self, index: &[usize], scratch: &'b mut Vec<T::In>) -> &'b [T::In] {
+    pub fn get<'b>(&'b self, index: &[usize], scratch: &'b mut Scratch) -> &'b [T::In] {
         let at = self.offset + index.iter().zip(&self.steps).map(|(&i, &s)| i as isize * s).sum::<isize>();
-        line(self.data, at as usize, self.step, self.n, scratch)
+        line(self.data, at as usize, self.step, self.n, scratch.as_mut_slice())
     }
 }
 
@@ -250,7 +287,7 @@ pub fn line<'a, T: Computed>(
     at: usize,
     step: isize,
     n: usize,
-    scratch: &'a mut Vec<T::In>,
+    scratch: &'a mut [T::In],
 ) -> &'a [T::In] {
     if n == 0 {
         return &[];
@@ -260,7 +297,6 @@ pub fn line<'a, T: Computed>(
     {
         return line;
     }
-    scratch.resize(n, T::In::default());
-    load_line(data, at, step, scratch);
-    scratch
+    load_line(data, at, step, &mut scratch[..n]);
+    &scratch[..n]
 }

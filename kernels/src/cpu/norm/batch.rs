@@ -1,16 +1,20 @@
 //! Batch norm of `[N, C, L]`: lines along L where those are contiguous, lines across the channels
-//! where these are (`[N, C]`, channels last).
+//! where these are (`[N, C]`, channels last) or where L is short.
 
 use super::columns::row_blocks;
 use super::kernels;
 use super::sums::Moments;
+use crate::cpu::gemm::scratch::Scratch;
 use crate::cpu::par::{SharedMut, for_each_range};
-use crate::cpu::real::{Computed, Lines, Real, from_slice, store_line, to_vec};
-use crate::{Element, View, ViewMut};
+use crate::cpu::real::{Computed, Lines, Real, from_slice, to_vec, write_line};
+use crate::{Element, Layout, View, ViewMut};
 use std::ops::Range;
 
 /// Elements of a channel that are summed by one thread in one go.
 const PIECE: usize = 1 << 15;
+
+/// Shorter lines than this are folded into the channels where memory allows: `[N, C·L, 1]`.
+const SHORT: usize = 64;
 
 struct Shape {
     n: usize,
@@ -18,13 +22,33 @@ struct Shape {
     l: usize,
     /// Lines go across the channels.
     columns: bool,
+    /// Neighbouring channels of this shape that are one channel of the caller.
+    fold: usize,
 }
 
 impl Shape {
-    fn of(x: &View) -> Shape {
-        let (s, st) = (x.layout.shape(), x.layout.strides());
-        let columns = s[1] > 1 && st[1] == 1 && (st[2] != 1 || s[2] == 1);
-        Shape { n: s[0], c: s[1], l: s[2], columns }
+    /// How to walk views of `[N, C, L]`, and their layouts for it. The first decides.
+    fn of<const K: usize>(layouts: [&Layout; K]) -> (Shape, [Layout; K]) {
+        let (s, st) = (layouts[0].shape(), layouts[0].strides());
+        let (n, c, l) = (s[0], s[1], s[2]);
+        if (2..SHORT).contains(&l) && n * c > 0 {
+            let folded = layouts.map(|x| x.reshape(&[n, c * l, 1]).filter(|x| x.strides()[1] == 1));
+            if folded.iter().all(Option::is_some) {
+                let shape = Shape { n, c: c * l, l: 1, columns: true, fold: l };
+                return (shape, folded.map(|x| x.expect("just seen")));
+            }
+        }
+        let columns = c > 1 && st[1] == 1 && (st[2] != 1 || l == 1);
+        (Shape { n, c, l, columns, fold: 1 }, layouts.map(Layout::clone))
+    }
+
+    /// One number per channel of the caller as one per channel of this shape.
+    fn spread<R: Copy>(&self, v: Vec<R>) -> Vec<R> {
+        if self.fold == 1 {
+            v
+        } else {
+            v.into_iter().flat_map(|v| std::iter::repeat_n(v, self.fold)).collect()
+        }
     }
 
     /// The dimension of a line.
@@ -55,13 +79,13 @@ impl Shape {
 }
 
 pub fn stats<T: Computed>(x: View, mean: ViewMut, var: ViewMut) {
-    let shape = Shape::of(&x);
-    let lines = Lines::<T>::new(x, shape.dim());
-    let (means, vars): (Vec<f64>, Vec<f64>) = if shape.columns {
+    let (shape, [layout]) = Shape::of([x.layout]);
+    let lines = Lines::<T>::new(View { layout: &layout, ..x }, shape.dim());
+    let all: Vec<Moments> = if shape.columns {
         column_stats(&shape, &lines)
     } else {
         let piece = |c: usize, r: Range<usize>| {
-            let mut buf = Vec::new();
+            let mut buf = lines.scratch();
             let mut over = |f: &mut dyn FnMut(&[T::In])| {
                 r.clone().for_each(|i| f(lines.get(&[i, c], &mut buf)));
             };
@@ -73,37 +97,43 @@ pub fn stats<T: Computed>(x: View, mean: ViewMut, var: ViewMut) {
                 m2
             })
         };
-        let all = shape.pieces(piece, Moments::merge);
-        all.into_iter().map(|m| (if m.n == 0.0 { f64::NAN } else { m.mean }, m.var())).unzip()
+        shape.pieces(piece, Moments::merge)
     };
+    let merged = all.chunks_exact(shape.fold).map(|m| m.iter().copied().reduce(Moments::merge));
+    let (means, vars): (Vec<f64>, Vec<f64>) =
+        merged.map(|m| m.expect("not empty")).map(|m| (m.mean(), m.var())).unzip();
     from_slice(&means, mean);
     from_slice(&vars, var);
 }
 
-fn column_stats<T: Computed>(shape: &Shape, lines: &Lines<T>) -> (Vec<f64>, Vec<f64>) {
+/// Moments of each channel, in two passes over rows.
+fn column_stats<T: Computed>(shape: &Shape, lines: &Lines<T>) -> Vec<Moments> {
     let (rows, l) = (shape.n * shape.l, shape.l);
-    let pass = |mean: &[T::In], square: bool| -> Vec<f64> {
-        let totals = row_blocks::<T::In>(rows, shape.c, 0.3, |rows, acc| {
-            let mut buf = Vec::new();
+    if rows == 0 {
+        return vec![Moments::default(); shape.c];
+    }
+    let pass = |mean: &[T::In], square: bool| {
+        row_blocks::<T::In>(rows, shape.c, 0.3, |rows, acc| {
+            let mut buf = lines.scratch();
             for row in rows {
                 let x = lines.get(&[row / l, row % l], &mut buf);
                 kernels::add_columns(x, mean, square, acc);
             }
-        });
-        totals.iter().map(|v| v.to_f64() / rows as f64).collect()
+        })
     };
     // Around the first row, so that a large common mean does not swallow the digits.
-    let mut buf = Vec::new();
-    let around =
-        if rows == 0 { vec![T::In::default(); shape.c] } else { lines.get(&[0, 0], &mut buf).to_vec() };
-    let means: Vec<f64> = pass(&around, false).iter().zip(&around).map(|(d, a)| a.to_f64() + d).collect();
+    let first = lines.get(&[0, 0], &mut lines.scratch()).to_vec();
+    let n = rows as f64;
+    let means: Vec<f64> =
+        pass(&first, false).iter().zip(&first).map(|(d, a)| a.to_f64() + d.to_f64() / n).collect();
     let near: Vec<T::In> = means.iter().map(|&m| T::In::from_f64(m)).collect();
-    let vars = pass(&near, true)
-        .into_iter()
-        .zip(means.iter().zip(&near))
-        .map(|(v, (m, n))| v - (m - n.to_f64()).powi(2));
-    let vars = vars.map(|v| v.max(0.0)).collect();
-    (means, vars)
+    let squares = pass(&near, true);
+    (0..shape.c)
+        .map(|c| {
+            let off = means[c] - near[c].to_f64();
+            Moments { n, mean: means[c], m2: (squares[c].to_f64() - n * off * off).max(0.0) }
+        })
+        .collect()
 }
 
 /// Writes `f(n, channel or position, inputs, result)` of every line.
@@ -119,33 +149,25 @@ fn map<T: Computed, const K: usize>(
     let (layout, to) = (out.layout, SharedMut::new(out.data::<T>()));
     let step = layout.strides()[dim];
     for_each_range(shape.n * second, 1, n as f64 * 0.3 * K as f64 + 10.0, |r| {
-        let mut scratch: [Vec<T::In>; K] = std::array::from_fn(|_| Vec::new());
-        let mut buf = Vec::new();
+        let mut scratch: [Scratch; K] = std::array::from_fn(|k| lines[k].scratch());
+        let mut result = Scratch::new::<T::In>(n.max(1));
+        let result = &mut result.as_mut_slice()[..n];
         for u in r {
             let (i, j) = (u / second, u % second);
             let mut parts = scratch.iter_mut();
             let x: [&[T::In]; K] =
                 std::array::from_fn(|k| lines[k].get(&[i, j], parts.next().expect("one per input")));
             let at = if shape.columns { layout.position(&[i, 0, j]) } else { layout.position(&[i, j, 0]) };
-            if step == 1 && n > 0 {
-                // SAFETY: a line of the output, which no other range holds.
-                if let Some(y) = T::as_is_mut(unsafe { to.range(at..at + n) }) {
-                    f(j, x, y);
-                    continue;
-                }
-            }
-            buf.resize(n, T::In::default());
-            f(j, x, &mut buf);
-            // SAFETY: as above.
-            unsafe { store_line(to, at, step, &buf) };
+            // SAFETY: a line of the output, which no other range holds.
+            unsafe { write_line(to, at, step, result, |y| f(j, x, y)) };
         }
     });
 }
 
 /// `w·rstd` of each channel.
-fn scales<R: Real>(weight: Option<View>, rstd: &[R]) -> Vec<R> {
+fn scales<R: Real>(shape: &Shape, weight: Option<View>, rstd: &[R]) -> Vec<R> {
     match weight {
-        Some(w) => to_vec::<R>(w).into_iter().zip(rstd).map(|(w, &r)| w * r).collect(),
+        Some(w) => shape.spread(to_vec::<R>(w)).into_iter().zip(rstd).map(|(w, &r)| w * r).collect(),
         None => rstd.to_vec(),
     }
 }
@@ -157,10 +179,11 @@ pub fn apply<T: Computed>(
     bias: Option<View>,
     out: ViewMut,
 ) {
-    let shape = Shape::of(&x);
-    let (mean, rstd) = (to_vec::<T::In>(mean), to_vec::<T::In>(rstd));
-    let scale = scales::<T::In>(weight, &rstd);
-    let bias = bias.map_or_else(|| vec![T::In::default(); shape.c], to_vec::<T::In>);
+    let (shape, [of_x, of_out]) = Shape::of([x.layout, out.layout]);
+    let [mean, rstd] = [mean, rstd].map(|v| shape.spread(to_vec::<T::In>(v)));
+    let scale = scales(&shape, weight, &rstd);
+    let bias = bias.map_or_else(|| vec![T::In::default(); shape.c], |b| shape.spread(to_vec::<T::In>(b)));
+    let (x, out) = (View { layout: &of_x, ..x }, ViewMut { layout: &of_out, ..out });
     map::<T, 1>(&shape, [x], out, |c, [x], y| {
         if shape.columns {
             kernels::scale_columns(x, &mean, &scale, &bias, y);
@@ -178,18 +201,19 @@ pub fn grad<T: Computed>(
     [dweight, dbias]: [Option<ViewMut>; 2],
     out: ViewMut,
 ) {
-    let shape = Shape::of(&x);
-    let (mean, rstd) = (to_vec::<T::In>(mean), to_vec::<T::In>(rstd));
+    let (shape, [of_x, of_g, of_out]) = Shape::of([x.layout, g.layout, out.layout]);
+    let (x, g) = (View { layout: &of_x, ..x }, View { layout: &of_g, ..g });
+    let out = ViewMut { layout: &of_out, ..out };
+    let [mean, rstd] = [mean, rstd].map(|v| shape.spread(to_vec::<T::In>(v)));
     let lines = [g, x].map(|v| Lines::<T>::new(v, shape.dim()));
     let totals: Vec<[f64; 2]> = if shape.columns {
         column_totals(&shape, &lines, &mean, &rstd)
     } else {
         let piece = |c: usize, r: Range<usize>| {
-            let mut bufs = [Vec::new(), Vec::new()];
+            let [mut b0, mut b1] = lines.each_ref().map(Lines::scratch);
             let mut total = [0.0; 2];
             for i in r {
-                let [b0, b1] = &mut bufs;
-                let (g, x) = (lines[0].get(&[i, c], b0), lines[1].get(&[i, c], b1));
+                let (g, x) = (lines[0].get(&[i, c], &mut b0), lines[1].get(&[i, c], &mut b1));
                 let part = kernels::grad_sums(g, x, None, mean[c], rstd[c]);
                 (0..2).for_each(|k| total[k] += part[k]);
             }
@@ -197,7 +221,11 @@ pub fn grad<T: Computed>(
         };
         shape.pieces(piece, |a: [f64; 2], b| [a[0] + b[0], a[1] + b[1]])
     };
-    let count = (shape.n * shape.l) as f64;
+    let totals: Vec<[f64; 2]> = totals
+        .chunks_exact(shape.fold)
+        .map(|t| t.iter().fold([0.0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]))
+        .collect();
+    let count = (shape.n * shape.l * shape.fold) as f64;
     let part = |k: usize| totals.iter().map(|t| t[k]).collect::<Vec<f64>>();
     if let Some(d) = dweight {
         from_slice(&part(1), d);
@@ -205,10 +233,10 @@ pub fn grad<T: Computed>(
     if let Some(d) = dbias {
         from_slice(&part(0), d);
     }
-    let scale = scales::<T::In>(weight, &rstd);
-    let mean_g: Vec<T::In> = totals.iter().map(|t| T::In::from_f64(t[0] / count)).collect();
-    let slope: Vec<T::In> =
-        totals.iter().zip(&rstd).map(|(t, &r)| r * T::In::from_f64(t[1] / count)).collect();
+    let scale = scales(&shape, weight, &rstd);
+    let [mean_g, mean_gx] = [0, 1]
+        .map(|k| shape.spread(totals.iter().map(|t| T::In::from_f64(t[k] / count)).collect::<Vec<T::In>>()));
+    let slope: Vec<T::In> = mean_gx.iter().zip(&rstd).map(|(&m, &r)| m * r).collect();
     map::<T, 2>(&shape, [g, x], out, |c, [g, x], y| {
         if shape.columns {
             kernels::grad_columns(g, x, [&mean, &scale, &mean_g, &slope], y);
@@ -226,7 +254,7 @@ fn column_totals<T: Computed>(
 ) -> Vec<[f64; 2]> {
     let (c, l) = (shape.c, shape.l);
     let totals = row_blocks::<T::In>(shape.n * l, 2 * c, 0.3, |rows, acc| {
-        let (mut gbuf, mut xbuf) = (Vec::new(), Vec::new());
+        let (mut gbuf, mut xbuf) = (of_g.scratch(), of_x.scratch());
         let (of_g_acc, of_gx) = acc.split_at_mut(c);
         for row in rows {
             let index = [row / l, row % l];

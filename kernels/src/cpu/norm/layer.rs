@@ -3,8 +3,9 @@
 use super::columns::row_blocks;
 use super::kernels;
 use super::sums::Moments;
+use crate::cpu::gemm::scratch::Scratch;
 use crate::cpu::par::{SharedMut, for_each_range};
-use crate::cpu::real::{Computed, Lines, Real, from_slice, store_line, to_vec};
+use crate::cpu::real::{Computed, Lines, Real, from_slice, to_vec, write_line};
 use crate::{Element, View, ViewMut};
 
 fn ones<R: Real>(w: Option<View>, n: usize, default: f64) -> Vec<R> {
@@ -27,7 +28,8 @@ pub fn forward<T: Computed>(
     let lines = Lines::<T>::new(x, 1);
     let (layout, out) = (out.layout, SharedMut::new(out.data::<T>()));
     for_each_range(rows, 1, n as f64 * 0.4 + 20.0, |r| {
-        let (mut buf, mut result) = (Vec::new(), vec![T::In::default(); n]);
+        let (mut buf, mut result) = (lines.scratch(), Scratch::new::<T::In>(n.max(1)));
+        let result = &mut result.as_mut_slice()[..n];
         for row in r {
             let x = lines.get(&[row], &mut buf);
             // SAFETY: one place per row.
@@ -35,9 +37,12 @@ pub fn forward<T: Computed>(
             let m = Moments::of(n, kernels::sum(x), |near| kernels::squares(x, near));
             let [mean, rstd] = [m.mean, 1.0 / (m.var() + eps).sqrt()].map(T::In::from_f64);
             *stat = [mean, rstd];
-            kernels::scale_row(x, mean, rstd, &w, &b, &mut result);
             // SAFETY: one row of the output, which no other range holds.
-            unsafe { store_line(out, layout.position(&[row, 0]), layout.strides()[1], &result) };
+            unsafe {
+                write_line(out, layout.position(&[row, 0]), layout.strides()[1], result, |y| {
+                    kernels::scale_row(x, mean, rstd, &w, &b, y);
+                });
+            }
         }
     });
     let part = |k: usize| stats.iter().map(|s| s[k]).collect::<Vec<_>>();
@@ -60,19 +65,24 @@ pub fn grad<T: Computed>(
     let (layout, out) = (out.layout, SharedMut::new(out.data::<T>()));
     let wanted = dweight.is_some() || dbias.is_some();
     let totals = row_blocks::<T::In>(rows, 2 * n, 1.0, |rows, acc| {
-        let (mut gbuf, mut xbuf, mut dx) = (Vec::new(), Vec::new(), vec![T::In::default(); n]);
+        let (mut gbuf, mut xbuf) = (of_g.scratch(), of_x.scratch());
+        let mut result = Scratch::new::<T::In>(n.max(1));
+        let result = &mut result.as_mut_slice()[..n];
         let (dw, db) = acc.split_at_mut(n);
         for row in rows {
             let (g, x) = (of_g.get(&[row], &mut gbuf), of_x.get(&[row], &mut xbuf));
             let (mean, rstd) = (mean[row], rstd[row]);
             let [a, b] =
                 kernels::grad_sums(g, x, Some(&w), mean, rstd).map(|v| T::In::from_f64(v / n as f64));
-            kernels::grad_row([g, x, &w], [mean, rstd, a, b], &mut dx);
             if wanted {
                 kernels::add_grad_row(g, x, [mean, rstd], db, dw);
             }
             // SAFETY: one row of the output, which no other block holds.
-            unsafe { store_line(out, layout.position(&[row, 0]), layout.strides()[1], &dx) };
+            unsafe {
+                write_line(out, layout.position(&[row, 0]), layout.strides()[1], result, |dx| {
+                    kernels::grad_row([g, x, &w], [mean, rstd, a, b], dx);
+                });
+            }
         }
     });
     if let Some(d) = dweight {

@@ -83,12 +83,17 @@ impl Moments {
     /// Of all numbers of both.
     pub fn merge(self, other: Moments) -> Moments {
         let n = self.n + other.n;
-        if other.n == 0.0 {
+        if n == 0.0 {
             return self;
         }
         let d = other.mean - self.mean;
         let share = other.n / n;
         Moments { n, mean: self.mean + d * share, m2: self.m2 + other.m2 + d * d * self.n * share }
+    }
+
+    /// Their mean; NaN of nothing.
+    pub fn mean(self) -> f64 {
+        if self.n == 0.0 { f64::NAN } else { self.mean }
     }
 
     /// Mean of squared distances; NaN of nothing.

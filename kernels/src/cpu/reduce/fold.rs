@@ -16,6 +16,8 @@ pub trait Fold: Copy + Send + Sync + 'static {
     type Out: Element;
     /// Compiled for every instruction set; worth it where the compiler vectorises.
     const SIMD: bool = false;
+    /// From this length on, `slice` is worth its set-up.
+    const SLICE: usize = 32;
     fn init() -> Self::Acc;
     fn step(acc: Self::Acc, x: Self::In, at: usize) -> Self::Acc;
     fn merge(a: Self::Acc, b: Self::Acc) -> Self::Acc;
@@ -213,7 +215,7 @@ fn leaf<F: Fold>(
                 #[inline(always)]
                 |start, len, at| {
                     let p = base + start;
-                    if step == 1 && len >= 16 {
+                    if step == 1 && len >= F::SLICE {
                         *acc = F::merge(*acc, F::slice(&data[p as usize..p as usize + len], at));
                     } else {
                         for i in 0..len {

@@ -133,6 +133,7 @@ impl<T: Number, const UP: bool> Fold for Extreme<T, UP> {
     type Acc = T;
     type Out = T;
     const SIMD: bool = T::SIMD;
+    const SLICE: usize = 8;
     #[inline(always)]
     fn init() -> T {
         if UP { T::LOWEST } else { T::HIGHEST }
@@ -147,6 +148,38 @@ impl<T: Number, const UP: bool> Fold for Extreme<T, UP> {
         Self::step(a, b, 0)
     }
     fn finish(acc: T) -> T {
+        acc
+    }
+    #[inline(always)]
+    fn slice(x: &[T], _: usize) -> T {
+        if x.len() < 128 { Self::lanes::<8>(x) } else { Self::lanes::<32>(x) }
+    }
+}
+impl<T: Number, const UP: bool> Extreme<T, UP> {
+    /// The extreme and the NaNs apart, so that each takes one instruction per vector.
+    #[inline(always)]
+    fn lanes<const L: usize>(x: &[T]) -> T {
+        let (mut best, mut nan) = ([Self::init(); L], [T::ZERO; L]);
+        let (chunks, rest) = x.as_chunks::<L>();
+        for c in chunks {
+            for l in 0..L {
+                let more = if UP { c[l] > best[l] } else { c[l] < best[l] };
+                best[l] = if more { c[l] } else { best[l] };
+                nan[l] = if c[l].unordered() { c[l] } else { nan[l] };
+            }
+        }
+        let mut half = L / 2;
+        while half > 0 {
+            for l in 0..half {
+                best[l] = Self::step(best[l], best[l + half], 0);
+                nan[l] = if nan[l].unordered() { nan[l] } else { nan[l + half] };
+            }
+            half /= 2;
+        }
+        let mut acc = if nan[0].unordered() { nan[0] } else { best[0] };
+        for &v in rest {
+            acc = Self::step(acc, v, 0);
+        }
         acc
     }
 }
@@ -166,6 +199,7 @@ impl<T: Number, const UP: bool> Fold for Arg<T, UP> {
     type Acc = (T, i64);
     type Out = i64;
     const SIMD: bool = T::SIMD;
+    const SLICE: usize = 4;
     #[inline(always)]
     fn init() -> (T, i64) {
         (T::ZERO, -1)

@@ -7,8 +7,9 @@
 mod row;
 mod tile;
 
+use super::gemm::scratch::Scratch;
 use super::par::{SharedMut, for_each_range};
-use super::real::{Computed, line, load_line, store_line};
+use super::real::{Computed, line, load_line, store_line, write_line};
 use super::walk::Walk;
 use crate::{backend::*, *};
 
@@ -44,16 +45,20 @@ fn run<T: Computed>(op: SoftmaxOp, log: bool, axis: usize, mut out: ViewMut) {
     let shared = SharedMut::new(out.data::<T>());
     let cost = n as f64 * if T::DTYPE == DType::F64 { 1.5 } else { 0.8 } + 5.0;
     for_each_range(walk.numel(), TILE, cost, |r| {
-        let mut scratch: [Vec<T::In>; 3] = Default::default();
+        // Input, gradient and output; a tile takes the output's place in the input.
+        let room = if side_by_side { n * TILE } else { n };
+        let mut scratch = [room, if grad { room } else { 1 }, if side_by_side { 1 } else { n }]
+            .map(|len| Scratch::new::<T::In>(len));
+        let [x, g, y] = scratch.each_mut().map(|s| s.as_mut_slice::<T::In>());
         walk.runs(r, |[p, q, o], lines| {
             let at = |base: usize, k: usize, i: usize| (base as isize + i as isize * across[k]) as usize;
             if side_by_side {
                 for first in (0..lines).step_by(TILE) {
                     let width = TILE.min(lines - first);
-                    let [x, g, _] = &mut scratch;
-                    load_tile(a, at(p, 0, first), along[0], across[0], n, width, x);
+                    let (x, g) = (&mut x[..room], &mut g[..if grad { room } else { 0 }]);
+                    load_tile(a, at(p, 0, first), along[0], across[0], width, x);
                     if grad {
-                        load_tile(b, at(q, 1, first), along[1], across[1], n, width, g);
+                        load_tile(b, at(q, 1, first), along[1], across[1], width, g);
                     }
                     tile::run(x, g, TILE, log, grad);
                     for i in 0..n {
@@ -65,37 +70,27 @@ fn run<T: Computed>(op: SoftmaxOp, log: bool, axis: usize, mut out: ViewMut) {
                 return;
             }
             for i in 0..lines {
-                let [x, g, y] = &mut scratch;
                 let x = line(a, at(p, 0, i), along[0], n, x);
                 let g = if grad { line(b, at(q, 1, i), along[1], n, g) } else { x };
-                let o = at(o, 2, i);
-                if along[2] == 1 {
-                    // SAFETY: outputs are distinct, and each line belongs to one range.
-                    if let Some(y) = T::as_is_mut(unsafe { shared.range(o..o + n) }) {
-                        row::run(x, g, y, log, grad);
-                        continue;
-                    }
+                let y = &mut y[..n];
+                // SAFETY: outputs are distinct, and each line belongs to one range.
+                unsafe {
+                    write_line(shared, at(o, 2, i), along[2], y, |y| row::run(x, g, y, log, grad));
                 }
-                y.resize(n, T::In::default());
-                row::run(x, g, y, log, grad);
-                // SAFETY: as above.
-                unsafe { store_line(shared, o, along[2], y) };
             }
         });
     });
 }
 
-/// `n` rows of `width` elements into rows of [`TILE`].
+/// Rows of `width` elements into rows of [`TILE`].
 fn load_tile<T: Computed>(
     data: &[T],
     at: usize,
     along: isize,
     across: isize,
-    n: usize,
     width: usize,
-    tile: &mut Vec<T::In>,
+    tile: &mut [T::In],
 ) {
-    tile.resize(n * TILE, T::In::default());
     for (i, row) in tile.chunks_exact_mut(TILE).enumerate() {
         load_line(data, (at as isize + i as isize * along) as usize, across, &mut row[..width]);
         row[width..].fill(T::In::default());
