@@ -47,8 +47,8 @@ fn run<T: Computed>(op: SoftmaxOp, log: bool, axis: usize, mut out: ViewMut) {
     for_each_range(walk.numel(), TILE, cost, |r| {
         // Input, gradient and output; a tile takes the output's place in the input.
         let room = if side_by_side { n * TILE } else { n };
-        let mut scratch = [room, if grad { room } else { 1 }, if side_by_side { 1 } else { n }]
-            .map(|len| Scratch::new::<T::In>(len));
+        let mut scratch =
+            [room, if grad { room } else { 1 }, if side_by_side { 1 } else { n }].map(Scratch::new::<T::In>);
         let [x, g, y] = scratch.each_mut().map(|s| s.as_mut_slice::<T::In>());
         walk.runs(r, |[p, q, o], lines| {
             let at = |base: usize, k: usize, i: usize| (base as isize + i as isize * across[k]) as usize;
