@@ -100,13 +100,13 @@ fn near(found: &[f64], expected: &[f64], relative: f64, what: &str) {
     }
 }
 
-/// A whole training program: loader, three layers, Adam. Rounding grows with training, in PyTorch
-/// between its own builds too, but not before a ReLU flips after epoch 70.
+/// A whole training program: loader, three layers, Adam. Every printed digit is equal until a ReLU
+/// flips after epoch 70, as it does between PyTorch's own builds; from there on runs are only alike.
 #[test]
 fn complete_training() {
     let (_seed, golden) = (seeded(), golden("b"));
     let golden = &golden["f32"];
-    let epochs = 50;
+    let (same, epochs) = (70, 100);
     manual_seed(42);
     let (x, y) = (Tensor::randn([1000, 10]), Tensor::randn([1000, 1]));
     let loader = DataLoader::new(TensorDataset::new((x, y))).batch_size(32).shuffle(true);
@@ -140,8 +140,9 @@ fn complete_training() {
     near(&batches[..5], &numbers(&golden["first_batches"]), 1e-6, "batch");
     let expected = numbers(&golden["averages"]);
     near(&averages[..20], &expected, 1e-6, "epoch");
-    near(&averages, &expected, 1e-5, "epoch");
-    assert_eq!(printed, lines(&golden["lines"])[..epochs / 10]);
+    near(&averages[..same], &expected, 1e-5, "epoch");
+    near(&averages, &expected, 0.05, "epoch");
+    assert_eq!(printed[..same / 10], lines(&golden["lines"])[..same / 10]);
 }
 
 #[derive(Module)]
