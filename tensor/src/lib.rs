@@ -23,7 +23,7 @@ pub use ops::{
     PoolOptions, Slice, Unique,
 };
 pub use random::{
-    Generator, IntoSeed, get_rng_state, initial_seed, manual_seed, set_rng_state, with_generator,
+    Generator, IntoSeed, get_rng_state, initial_seed, manual_seed, set_rng_state, with_generator, with_seed,
 };
 pub use state::{Key, OrderedMap, State, StateDict, StateError, Stateful};
 pub use taper_autograd::{self as autograd, GradcheckError, GradcheckOptions, gradcheck, gradgradcheck};

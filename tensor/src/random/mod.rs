@@ -1,14 +1,17 @@
 //! Random numbers: PyTorch's stream, order and bits.
 //!
 //! Everything draws from the global generator, unless it is given another. [`manual_seed`] makes the
-//! numbers repeatable; without it the global generator starts from the system's entropy.
+//! numbers repeatable; without it the global generator starts from the system's entropy. [`with_seed`]
+//! gives a piece of work a stream of its own.
 
 mod draw;
 mod dropout;
 mod sample;
+mod scope;
 
 use crate::error::{Error, Result};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+pub use scope::with_seed;
 pub use taper_kernels::random::Generator;
 
 static GLOBAL: Mutex<Option<Generator>> = Mutex::new(None);
@@ -32,10 +35,13 @@ fn global() -> MutexGuard<'static, Option<Generator>> {
     GLOBAL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs `f` with the global generator. Other threads that draw wait meanwhile, so `f` must not draw
-/// from it by other means.
+/// Runs `f` with the global generator, or with the private one of [`with_seed`]. Other threads that
+/// draw wait meanwhile, so `f` must not draw from it by other means.
 pub fn with_generator<R>(f: impl FnOnce(&mut Generator) -> R) -> R {
-    f(global().get_or_insert_with(Generator::from_entropy))
+    match scope::draw(f) {
+        Ok(drawn) => drawn,
+        Err(f) => f(global().get_or_insert_with(Generator::from_entropy)),
+    }
 }
 
 /// Seeds the global generator (`torch.manual_seed`): the same calls give the same numbers again, and
@@ -47,7 +53,10 @@ pub fn with_generator<R>(f: impl FnOnce(&mut Generator) -> R) -> R {
 /// assert_eq!(Tensor::rand(1).item_as::<f32>(), 0.88226926);
 /// ```
 pub fn manual_seed(seed: impl IntoSeed) {
-    *global() = Some(Generator::new(seed.into_seed()));
+    let seed = seed.into_seed();
+    if !scope::reseed(seed) {
+        *global() = Some(Generator::new(seed));
+    }
 }
 
 /// The seed the global generator was started with (`torch.initial_seed`).
