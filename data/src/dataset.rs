@@ -5,6 +5,7 @@ use std::sync::Arc;
 use taper_tensor::Tensor;
 
 use crate::collate::Collate;
+use crate::fetch;
 
 /// Items by index (`torch.utils.data.Dataset`).
 ///
@@ -51,7 +52,7 @@ pub trait Dataset: Send + Sync {
     where
         Self::Item: Collate,
     {
-        Collate::collate(indices.iter().map(|&i| self.get(i)).collect())
+        Collate::collate(fetch::items(self, indices))
     }
 
     /// The same set with `f` applied to each item when it is fetched: where transforms go.

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use taper_tensor::{Generator, with_generator};
+use taper_tensor::{Generator, State, StateError, Stateful, with_generator};
+
+use crate::loader::{state_bytes, state_tensor};
 
 /// A handle to a [`Generator`]: clones draw from one stream, as in PyTorch, where a loader and its
 /// sampler hold the same `torch.Generator`.
@@ -25,6 +27,19 @@ impl SharedGenerator {
 impl From<Generator> for SharedGenerator {
     fn from(generator: Generator) -> Self {
         Self(Arc::new(Mutex::new(generator)))
+    }
+}
+
+/// The bytes of `torch.Generator.get_state()`.
+impl Stateful for SharedGenerator {
+    fn state_dict(&self) -> State {
+        state_tensor(self.with(|g| g.state()))
+    }
+    fn load_state_dict(&mut self, state: &State) -> Result<(), StateError> {
+        let name = "SharedGenerator";
+        let bytes = state_bytes(name, "state", Some(state))?;
+        let bytes = bytes.ok_or_else(|| StateError::new(name, "there is none"))?;
+        self.with(|g| g.set_state(&bytes)).map_err(|e| StateError::new(name, e.to_string()))
     }
 }
 

@@ -9,6 +9,7 @@
 mod collate;
 mod dataset;
 mod error;
+mod fetch;
 mod generator;
 pub mod idx;
 mod loader;

@@ -14,8 +14,14 @@ pub trait Sampler: Send + Sync {
     /// The indices of the next pass.
     fn order(&self) -> Order;
 
-    /// How many indices a pass has.
+    /// How many indices a pass has, exactly.
     fn len(&self) -> usize;
+
+    /// The generator it draws from, if it has one of its own. A loader saves its state, and keeps it
+    /// where the batches are while workers ask for indices ahead of time.
+    fn generator(&self) -> Option<SharedGenerator> {
+        None
+    }
 
     /// Whether a pass has none.
     fn is_empty(&self) -> bool {
@@ -121,6 +127,9 @@ impl Sampler for RandomSampler {
     fn len(&self) -> usize {
         if self.n == 0 { 0 } else { self.num_samples }
     }
+    fn generator(&self) -> Option<SharedGenerator> {
+        self.generator.clone()
+    }
 }
 
 /// The given indices in a random order at each pass (`torch.utils.data.SubsetRandomSampler`).
@@ -154,6 +163,9 @@ impl Sampler for SubsetRandomSampler {
     }
     fn len(&self) -> usize {
         self.indices.len()
+    }
+    fn generator(&self) -> Option<SharedGenerator> {
+        self.generator.clone()
     }
 }
 
@@ -208,5 +220,8 @@ impl Sampler for WeightedRandomSampler {
     }
     fn len(&self) -> usize {
         self.num_samples
+    }
+    fn generator(&self) -> Option<SharedGenerator> {
+        self.generator.clone()
     }
 }

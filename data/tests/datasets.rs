@@ -89,10 +89,9 @@ fn maps_subsets_and_sharing() {
 
 #[test]
 fn custom_batches_and_samplers() {
-    let loader = DataLoader::new(vec![3usize, 1, 4, 1, 5])
+    let loader = DataLoader::with_collate(vec![3usize, 1, 4, 1, 5], |items| items.into_iter().sum::<usize>())
         .batch_size(2)
-        .sampler(RandomSampler::new(5).num_samples(7))
-        .collate_with(|items| items.into_iter().sum::<usize>());
+        .sampler(RandomSampler::new(5).num_samples(7));
     assert_eq!(loader.len(), 4);
     let sums: Vec<usize> = loader.iter().collect();
     assert_eq!(sums.len(), 4);

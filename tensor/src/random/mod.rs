@@ -10,8 +10,8 @@ mod sample;
 mod scope;
 
 use crate::error::{Error, Result};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use scope::with_seed;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use taper_kernels::random::Generator;
 
 static GLOBAL: Mutex<Option<Generator>> = Mutex::new(None);
