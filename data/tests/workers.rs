@@ -77,7 +77,7 @@ fn kernels_of_workers_stay_on_their_threads() {
     let large = vec![0i64; 6].map(move |_| {
         let name = std::thread::current().name().unwrap_or("").to_string();
         log.lock().unwrap().push((name, rayon::current_num_threads()));
-        Tensor::rand([300, 300]).matmul(&Tensor::rand([300, 300]))
+        Tensor::rand([300, 300]).matmul(Tensor::rand([300, 300]))
     });
     let loader = DataLoader::new(large).num_workers(2);
     assert_eq!(loader.iter().count(), 6);
