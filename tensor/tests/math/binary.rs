@@ -1,54 +1,7 @@
+//! Edges of the functions of two tensors; the op table has their values and derivatives.
+
 use crate::common::*;
 use taper_tensor::{DType, Tensor, tensor};
-
-type Function = (&'static str, fn(&Tensor, &Tensor) -> Tensor, fn(f64, f64) -> f64);
-
-fn functions() -> Vec<Function> {
-    vec![
-        ("add", |a, b| a + b, |a, b| a + b),
-        ("sub", |a, b| a - b, |a, b| a - b),
-        ("mul", |a, b| a * b, |a, b| a * b),
-        ("div", |a, b| a / b, |a, b| a / b),
-        ("pow", |a, b| a.pow(b), f64::powf),
-        ("maximum", |a, b| a.maximum(b), f64::max),
-        ("minimum", |a, b| a.minimum(b), f64::min),
-        ("atan2", |a, b| a.atan2(b), f64::atan2),
-        ("remainder", |a, b| a % b, |a, b| a - (a / b).floor() * b),
-        ("floor_divide", |a, b| a.floor_divide(b), |a, b| (a / b).floor()),
-        ("where", |a, b| Tensor::where_(&a.gt(b), a, b), f64::max),
-        ("lerp", |a, b| a.lerp(b, 0.3), |a, b| a + 0.3 * (b - a)),
-        ("addcmul", |a, b| a.addcmul(a, b, 0.5), |a, b| a + 0.5 * a * b),
-        ("addcdiv", |a, b| a.addcdiv(a, b, 0.5), |a, b| a + 0.5 * a / b),
-    ]
-}
-
-const SHAPES: [(&[usize], &[usize]); 6] = [
-    (&[2, 3], &[2, 3]),
-    (&[2, 1, 3], &[4, 1]),
-    (&[3], &[]),
-    (&[], &[2]),
-    (&[1, 3], &[2, 1]),
-    (&[0, 2], &[2]),
-];
-
-#[test]
-fn values_and_derivatives() {
-    for (name, f, of) in functions() {
-        println!("{name}");
-        for (a, b) in SHAPES {
-            // Apart enough that no quotient or maximum is near a kink.
-            let (x, y) = (uniform(0.4, 0.6, a, 1), uniform(0.75, 0.95, b, 2));
-            let shape = taper_tensor::kernels::broadcast_shapes(a, b).unwrap();
-            let wide = |t: &Tensor| t.broadcast_to(&shape).to_vec::<f64>();
-            let data = wide(&x).into_iter().zip(wide(&y)).map(|(a, b)| of(a, b)).collect::<Vec<_>>();
-            assert_near(&f(&x, &y), &Tensor::from_vec(data, &shape), 1e-13);
-            if name != "floor_divide" && name != "remainder" {
-                check_dtypes(&[x.clone(), y.clone()], |x| f(&x[0], &x[1]));
-            }
-            check_grads(&[x, y], |x| f(&x[0], &x[1]));
-        }
-    }
-}
 
 #[test]
 fn numbers_stand_on_both_sides() {
