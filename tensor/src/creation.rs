@@ -248,7 +248,7 @@ impl Tensor {
             return Err(Error::shape("from_bytes", message));
         }
         let upload = || {
-            let storage = if dtype == DType::Bool {
+            let storage = if dtype == DType::Bool && bytes.iter().any(|&b| b > 1) {
                 let bools: Vec<u8> = bytes.iter().map(|&b| (b != 0) as u8).collect();
                 Device::Cpu.backend()?.upload(&bools)?
             } else {

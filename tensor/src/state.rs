@@ -68,6 +68,10 @@ impl<K: PartialEq, V> OrderedMap<K, V> {
 }
 
 impl<K, V> OrderedMap<K, V> {
+    /// Of entries whose keys are known to differ: unlike collecting, takes no time for looking.
+    pub fn from_distinct(entries: Vec<(K, V)>) -> Self {
+        OrderedMap { entries }
+    }
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -402,14 +402,23 @@ impl Tensor {
     /// The elements' memory, little-endian, in row-major order.
     #[track_caller]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let run = || {
-            let x = self.copied_if_strided();
-            let bytes = x.device().backend()?.download(&x.storage)?;
-            let size = x.dtype.size();
-            let start = x.layout.offset() * size;
-            Ok(bytes[start..start + x.numel() * size].to_vec())
-        };
-        ok(run().map_err(Error::kernel("to_bytes")))
+        self.with_bytes(<[u8]>::to_vec)
+    }
+
+    /// Shows `f` what [`to_bytes`](Self::to_bytes) copies; a contiguous tensor on the CPU is not copied.
+    #[track_caller]
+    pub fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        let x = self.copied_if_strided();
+        let size = x.dtype.size();
+        let start = x.layout.offset() * size;
+        let part = start..start + x.numel() * size;
+        match x.storage.as_cpu() {
+            Some(memory) => f(&memory.bytes()[part]),
+            None => {
+                let download = || x.device().backend()?.download(&x.storage);
+                f(&ok(download().map_err(Error::kernel("to_bytes")))[part])
+            }
+        }
     }
 
     #[track_caller]
