@@ -142,7 +142,7 @@ fn train(args: &Args) -> Result<()> {
         accuracy_curve.push((epoch as f64, 100.0 * accuracy));
         if val_loss < best {
             best = val_loss;
-            taper::io::save(&model.state_dict(), &args.out)?;
+            taper::save(&model.state_dict(), &args.out)?;
         }
     }
     let curves = args.out.with_extension("svg");
@@ -159,7 +159,7 @@ fn train(args: &Args) -> Result<()> {
 /// Classifies the first test pictures and shows them as text.
 fn predict(args: &Args, weights: &Path) -> Result<()> {
     let model = build();
-    model.load_state_dict(&taper::io::load(weights)?, true)?;
+    model.load_state_dict(&taper::io::load_state_dict(weights)?, true)?;
     let (images, labels) = load(args.data.as_deref(), Split::Test)?;
     let (_, accuracy) = evaluate(&model, &images, &labels);
     model.eval();

@@ -1,58 +1,108 @@
-//! Files of named tensors. Every save is atomic: whatever happens, the old file or the new one is
-//! there, whole.
+//! Files of tensors: weights, checkpoints, arrays. The format follows the extension.
+//!
+//! | extension | what it holds | who else reads it |
+//! |---|---|---|
+//! | `.safetensors` | any tree; of named tensors alone, an ordinary safetensors file | Hugging Face's libraries |
+//! | `.npz` | named tensors | numpy |
+//! | `.npy` | one tensor | numpy |
+//!
+//! Every save is atomic: whatever happens, the old file or the new one is there, whole. Loading never
+//! panics, whatever a file holds, and takes no memory that a header merely claims.
 //!
 //! ```
-//! use taper_tensor::{StateDict, tensor};
+//! use taper_tensor::{State, StateDict, tensor};
 //! let dir = tempfile::tempdir()?;
-//! let path = dir.path().join("weights.safetensors");
+//!
+//! let weights = dir.path().join("weights.safetensors");
 //! let dict: StateDict = [("weight".to_string(), tensor([[1.0, 2.0]]))].into_iter().collect();
-//! taper_io::save(&dict, &path)?;
-//! assert!(taper_io::load(&path)?.get("weight").unwrap().equal(&tensor([[1.0, 2.0]])));
+//! taper_io::save(&dict, &weights)?;
+//! let loaded = taper_io::load_state_dict(&weights)?;
+//! assert!(loaded.get("weight").unwrap().equal(&tensor([[1.0, 2.0]])));
+//!
+//! let run = dir.path().join("run.safetensors");
+//! taper_io::save(&State::map([("model", dict.into()), ("epoch", 3.into())]), &run)?;
+//! assert_eq!(taper_io::load(&run)?.get("epoch").unwrap().as_i64(), Some(3));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod atomic;
 mod error;
+mod map;
+mod numpy;
 pub mod safetensors;
+mod value;
 
 pub use atomic::write_atomic;
 pub use error::{Error, Result};
+pub use numpy::{npy, npz};
+pub use value::ToState;
 
 use std::path::Path;
-use taper_tensor::StateDict;
+use taper_tensor::{State, StateDict};
 
-/// Saves named tensors; the format follows the extension (`.safetensors`).
+/// Saves a tensor, named tensors or a whole tree (`torch.save`); the format follows the extension.
 ///
 /// # Errors
-/// For an unknown extension, and where the file cannot be written; what was there before stays.
-pub fn save(dict: &StateDict, path: impl AsRef<Path>) -> Result<()> {
+/// For an unknown extension, a value that the format cannot hold, and where the file cannot be written;
+/// what was there before stays.
+pub fn save(value: &(impl ToState + ?Sized), path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     match Format::of(path)? {
-        Format::Safetensors => safetensors::save(dict, path),
+        Format::Safetensors => safetensors::save(value, path),
+        Format::Npy => npy::save_state(&value.to_state(), path),
+        Format::Npz => npz::save_state(&value.to_state(), path),
     }
 }
 
-/// Loads named tensors; the format follows the extension (`.safetensors`).
+/// Loads what [`save`] saved, and other programs' files of these formats (`torch.load`).
 ///
 /// # Errors
 /// For an unknown extension, and where the file is missing or damaged.
-pub fn load(path: impl AsRef<Path>) -> Result<StateDict> {
+pub fn load(path: impl AsRef<Path>) -> Result<State> {
     let path = path.as_ref();
     match Format::of(path)? {
         Format::Safetensors => safetensors::load(path),
+        Format::Npy => npy::load(path).map(State::Tensor),
+        Format::Npz => npz::load(path).map(State::from),
     }
+}
+
+/// Loads a file of named tensors: a model's weights.
+///
+/// # Errors
+/// As [`load`], and where the file holds something else, such as a whole checkpoint.
+pub fn load_state_dict(path: impl AsRef<Path>) -> Result<StateDict> {
+    let path = path.as_ref();
+    let state = load(path)?;
+    state.to_state_dict().ok_or_else(|| {
+        let holds = match &state {
+            State::Map(map) => {
+                let keys: Vec<String> = map.keys().take(8).map(value::show_key).collect();
+                format!("a tree with the keys {}", keys.join(", "))
+            }
+            other => value::kind(other).to_string(),
+        };
+        Error::format(path, format!("holds {holds}, not named tensors alone; `load` gives the whole"))
+    })
 }
 
 enum Format {
     Safetensors,
+    Npy,
+    Npz,
 }
 
 impl Format {
     fn of(path: &Path) -> Result<Format> {
         match path.extension().and_then(|e| e.to_str()) {
             Some("safetensors") => Ok(Format::Safetensors),
-            _ => Err(Error::format(path, "unknown file extension; taper reads and writes .safetensors")),
+            Some("npy") => Ok(Format::Npy),
+            Some("npz") => Ok(Format::Npz),
+            _ => Err(Error::format(
+                path,
+                "unknown file extension; taper reads and writes .safetensors, .npz and .npy",
+            )),
         }
     }
 }

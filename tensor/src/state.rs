@@ -189,7 +189,8 @@ impl<T: Into<State>> From<Option<T>> for State {
 }
 impl From<StateDict> for State {
     fn from(dict: StateDict) -> Self {
-        State::Map(dict.into_iter().map(|(k, v)| (Key::Str(k), State::Tensor(v))).collect())
+        let entries = dict.into_iter().map(|(k, v)| (Key::Str(k), State::Tensor(v)));
+        State::Map(OrderedMap::from_distinct(entries.collect()))
     }
 }
 
@@ -254,13 +255,11 @@ impl State {
     }
     /// The tensors of a flat map of named tensors.
     pub fn to_state_dict(&self) -> Option<StateDict> {
-        self.as_map()?
-            .iter()
-            .map(|(k, v)| match (k, v) {
-                (Key::Str(name), State::Tensor(t)) => Some((name.clone(), t.clone())),
-                _ => None,
-            })
-            .collect()
+        let named = self.as_map()?.iter().map(|(k, v)| match (k, v) {
+            (Key::Str(name), State::Tensor(t)) => Some((name.clone(), t.clone())),
+            _ => None,
+        });
+        named.collect::<Option<_>>().map(OrderedMap::from_distinct)
     }
 }
 

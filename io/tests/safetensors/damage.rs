@@ -20,7 +20,7 @@ impl Scratch {
 
     fn load(&self, bytes: &[u8]) -> Result<StateDict, String> {
         std::fs::write(&self.path, bytes).unwrap();
-        taper_io::load(&self.path).map_err(|e| {
+        taper_io::load_state_dict(&self.path).map_err(|e| {
             let message = e.to_string();
             assert!(message.starts_with(self.path.to_str().unwrap()), "no path in {message:?}");
             message
@@ -143,17 +143,18 @@ fn a_dtype_that_is_not_supported() {
 #[test]
 fn no_file_and_no_format() {
     let scratch = Scratch::new();
-    let error = taper_io::load(&scratch.path).unwrap_err().to_string();
+    let error = taper_io::load_state_dict(&scratch.path).unwrap_err().to_string();
     assert!(error.contains("damaged.safetensors: cannot read: "), "{error}");
     for name in ["weights", "weights.txt", "weights.safetensors.bak", ".safetensors"] {
         let path = scratch.path.with_file_name(name);
-        for error in
-            [taper_io::load(&path).unwrap_err(), taper_io::save(&StateDict::new(), &path).unwrap_err()]
-        {
+        for error in [
+            taper_io::load_state_dict(&path).unwrap_err(),
+            taper_io::save(&StateDict::new(), &path).unwrap_err(),
+        ] {
             assert!(error.to_string().contains("unknown file extension"), "{error}");
         }
         assert!(!path.exists());
     }
-    let error = taper_io::load(scratch.path.parent().unwrap().with_extension("safetensors"));
+    let error = taper_io::load_state_dict(scratch.path.parent().unwrap().with_extension("safetensors"));
     assert!(error.is_err());
 }

@@ -8,7 +8,7 @@ fn through_a_file(dict: &StateDict) -> StateDict {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tensors.safetensors");
     taper_io::save(dict, &path).unwrap();
-    taper_io::load(&path).unwrap()
+    taper_io::load_state_dict(&path).unwrap()
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn the_order_of_a_file_is_always_the_same() {
     let path = dir.path().join("empties.safetensors");
     let all: StateDict = (0..20).map(|i| (format!("t{i:02}"), Tensor::zeros([0, i]))).collect();
     taper_io::save(&all, &path).unwrap();
-    let order = || taper_io::load(&path).unwrap().keys().cloned().collect::<Vec<_>>();
+    let order = || taper_io::load_state_dict(&path).unwrap().keys().cloned().collect::<Vec<_>>();
     let first = order();
     for _ in 0..5 {
         assert_eq!(order(), first);
@@ -82,7 +82,7 @@ fn the_order_of_a_file_is_always_the_same() {
 #[test]
 fn a_file_of_pythons() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/python.safetensors");
-    let loaded = taper_io::load(path).unwrap();
+    let loaded = taper_io::load_state_dict(path).unwrap();
     let names = ["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"];
     let dtypes = [
         DType::F64,

@@ -1,7 +1,7 @@
 //! Saving is all or nothing, and leaves no litter.
 
 use crate::{assert_same, dict};
-use std::io::{Error as IoError, ErrorKind};
+use std::io::{Error as IoError, ErrorKind, Write};
 use std::path::Path;
 use taper_tensor::{StateDict, Tensor};
 
@@ -26,7 +26,7 @@ fn a_new_file_replaces_the_old() {
     let path = dir.path().join("w.safetensors");
     for dict in [some(), other(), some()] {
         taper_io::save(&dict, &path).unwrap();
-        assert_same(&taper_io::load(&path).unwrap(), &dict);
+        assert_same(&taper_io::load_state_dict(&path).unwrap(), &dict);
         assert_eq!(names(dir.path()), ["w.safetensors"]);
     }
 }
@@ -43,7 +43,7 @@ fn a_full_disk_leaves_the_old_file() {
         });
         let error = error.unwrap_err().to_string();
         assert!(error.starts_with(path.to_str().unwrap()) && error.contains("cannot write"), "{error}");
-        assert_same(&taper_io::load(&path).unwrap(), &some());
+        assert_same(&taper_io::load_state_dict(&path).unwrap(), &some());
         assert_eq!(names(dir.path()), ["w.safetensors"]);
     }
 }
@@ -60,7 +60,7 @@ fn a_writer_that_panics_leaves_the_old_file() {
         });
     });
     assert!(panicked.is_err());
-    assert_same(&taper_io::load(&path).unwrap(), &some());
+    assert_same(&taper_io::load_state_dict(&path).unwrap(), &some());
     assert_eq!(names(dir.path()), ["w.safetensors"]);
 }
 
@@ -73,14 +73,14 @@ fn a_missing_folder_is_an_error() {
     assert!(names(dir.path()).is_empty());
 }
 
-/// A folder has the file's name: the last step, the renaming, fails.
+/// A folder has the file's name.
 #[test]
 fn a_folder_in_the_way_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("w.safetensors");
     std::fs::create_dir(&path).unwrap();
     let error = taper_io::save(&some(), &path).unwrap_err().to_string();
-    assert!(error.contains("cannot replace it"), "{error}");
+    assert!(error.contains("cannot replace it: it is a folder"), "{error}");
     assert_eq!(names(dir.path()), ["w.safetensors"]);
     assert!(names(&path).is_empty());
 }
@@ -101,7 +101,7 @@ fn a_folder_that_cannot_be_written() {
     if binds {
         let error = result.unwrap_err().to_string();
         assert!(error.starts_with(path.to_str().unwrap()), "{error}");
-        assert_same(&taper_io::load(&path).unwrap(), &some());
+        assert_same(&taper_io::load_state_dict(&path).unwrap(), &some());
         assert_eq!(names(dir.path()), ["w.safetensors"]);
     }
     #[cfg(target_os = "linux")]
@@ -134,7 +134,7 @@ fn several_writers_of_one_file() {
             s.spawn(move || {
                 for _ in 0..5 {
                     taper_io::save(&dict([("w", Tensor::full([50, 50], i))]), path).unwrap();
-                    let read = taper_io::load(path).unwrap();
+                    let read = taper_io::load_state_dict(path).unwrap();
                     let w = read.get("w").unwrap().to_vec::<f32>();
                     assert!(w.iter().all(|v| *v == w[0]), "a mixture");
                 }

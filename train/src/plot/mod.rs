@@ -31,6 +31,7 @@ pub use image::Image;
 pub use image_grid::ImageGrid;
 pub use lines::Plot;
 
+use std::io::Write;
 use std::path::Path;
 use taper_io::{Error, Result, write_atomic};
 

@@ -1,0 +1,43 @@
+//! Files in memory without reading them: the one place of this crate with `unsafe`.
+
+use crate::error::{Error, Result};
+use memmap2::Mmap;
+use std::fs::File;
+use std::ops::Deref;
+use std::path::Path;
+
+/// A file's bytes, brought in by the system as they are looked at.
+pub(crate) struct Map(Option<Mmap>);
+
+impl Map {
+    /// # Errors
+    /// Where the file is missing, not readable or not a plain file.
+    pub(crate) fn open(path: &Path) -> Result<Map> {
+        let fail = || Error::io(path, "cannot read");
+        // Asked before it is opened: to open a pipe would wait for its writer.
+        let plain = std::fs::metadata(path).map_err(fail())?.is_file();
+        if !plain {
+            return Err(Error::format(path, "cannot read: not a plain file"));
+        }
+        let file = File::open(path).map_err(fail())?;
+        // An empty range cannot be mapped.
+        if file.metadata().map_err(fail())?.len() == 0 {
+            return Ok(Map(None));
+        }
+        // SAFETY: the map is read only and never handed out, but for the life of `self`. Should another
+        // program change the file meanwhile, the bytes seen may be any, which all that parses them allows
+        // for (nothing is checked once and trusted later without a copy, but offsets, which are copied);
+        // should it cut the file off, the system ends this program. Saves of this crate never do either:
+        // they put a new file under the name.
+        #[allow(unsafe_code)]
+        let map = unsafe { Mmap::map(&file) };
+        Ok(Map(Some(map.map_err(fail())?)))
+    }
+}
+
+impl Deref for Map {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or(&[])
+    }
+}

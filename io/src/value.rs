@@ -1,0 +1,70 @@
+//! What can be saved.
+
+use taper_tensor::{Key, OrderedMap, State, Tensor};
+
+/// A value that [`save`](crate::save) takes: a [`State`] or what becomes one. Tensors are shared, not copied.
+pub trait ToState {
+    /// The value as a tree.
+    fn to_state(&self) -> State;
+}
+
+impl ToState for State {
+    fn to_state(&self) -> State {
+        self.clone()
+    }
+}
+
+impl ToState for Tensor {
+    fn to_state(&self) -> State {
+        State::Tensor(self.detach())
+    }
+}
+
+impl<V: ToState> ToState for OrderedMap<String, V> {
+    fn to_state(&self) -> State {
+        let entries = self.iter().map(|(k, v)| (Key::Str(k.clone()), v.to_state()));
+        State::Map(OrderedMap::from_distinct(entries.collect()))
+    }
+}
+
+impl<V: ToState> ToState for OrderedMap<Key, V> {
+    fn to_state(&self) -> State {
+        let entries = self.iter().map(|(k, v)| (k.clone(), v.to_state()));
+        State::Map(OrderedMap::from_distinct(entries.collect()))
+    }
+}
+
+impl<T: ToState> ToState for [T] {
+    fn to_state(&self) -> State {
+        State::List(self.iter().map(ToState::to_state).collect())
+    }
+}
+
+impl<T: ToState> ToState for Vec<T> {
+    fn to_state(&self) -> State {
+        self.as_slice().to_state()
+    }
+}
+
+/// A value's kind, for messages.
+pub(crate) fn kind(state: &State) -> &'static str {
+    match state {
+        State::Tensor(_) => "a tensor",
+        State::Map(_) => "a map",
+        State::List(_) => "a list",
+        State::Tuple(_) => "a tuple",
+        State::Int(_) => "an integer",
+        State::Float(_) => "a float",
+        State::Bool(_) => "a truth value",
+        State::Str(_) => "text",
+        State::None => "nothing",
+    }
+}
+
+/// A key, for messages and paths.
+pub(crate) fn show_key(key: &Key) -> String {
+    match key {
+        Key::Str(s) => format!("\"{s}\""),
+        Key::Int(i) => i.to_string(),
+    }
+}
