@@ -1,6 +1,7 @@
 //! Running metrics.
 
-use taper_tensor::Tensor;
+use crate::state::int;
+use taper_tensor::{State, StateError, Stateful, Tensor};
 
 /// A running mean, each value with a weight: the mean loss of an epoch is that of its batches weighted
 /// by their sizes.
@@ -43,6 +44,18 @@ impl Mean {
     /// Starts over.
     pub fn reset(&mut self) {
         *self = Self::default();
+    }
+}
+
+impl Stateful for Mean {
+    fn state_dict(&self) -> State {
+        State::map([("sum", self.sum.into()), ("count", self.count.into())])
+    }
+    fn load_state_dict(&mut self, state: &State) -> Result<(), StateError> {
+        let sum = state.get("sum").and_then(State::as_f64);
+        let sum = sum.ok_or_else(|| StateError::new("Mean", "sum should be a number"))?;
+        *self = Mean { sum, count: int(state, "Mean", "count")? };
+        Ok(())
     }
 }
 
@@ -105,6 +118,20 @@ impl Accuracy {
     }
 }
 
+impl Stateful for Accuracy {
+    fn state_dict(&self) -> State {
+        State::map([("right", self.right.into()), ("count", self.count.into())])
+    }
+    fn load_state_dict(&mut self, state: &State) -> Result<(), StateError> {
+        let (right, count) = (int(state, "Accuracy", "right")?, int(state, "Accuracy", "count")?);
+        if right > count {
+            return Err(StateError::new("Accuracy", format!("right is {right} of {count}")));
+        }
+        *self = Accuracy { right, count };
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,5 +162,27 @@ mod tests {
     #[should_panic(expected = "expected scores [N, C] and classes [N], got [2, 3] and [3]")]
     fn shapes_must_fit() {
         Accuracy::new().add(&Tensor::zeros([2, 3]), &Tensor::zeros([3]));
+    }
+
+    #[test]
+    fn metrics_go_on_from_their_state() {
+        let mut mean = Mean::new();
+        mean.add(0.1, 3);
+        let mut other = Mean::new();
+        other.load_state_dict(&mean.state_dict()).unwrap();
+        assert_eq!(other, mean);
+        let mut accuracy = Accuracy::new();
+        accuracy.add(&tensor([[1.0, 2.0]]), &tensor([1]));
+        let mut other = Accuracy::new();
+        other.load_state_dict(&accuracy.state_dict()).unwrap();
+        assert_eq!(other, accuracy);
+
+        let bad = State::map([("right", 3i64.into()), ("count", 2i64.into())]);
+        let error = other.load_state_dict(&bad).unwrap_err();
+        assert_eq!(error.to_string(), "cannot load the state of Accuracy: right is 3 of 2");
+        assert!(other.load_state_dict(&State::map([("right", (-1i64).into())])).is_err());
+        let error = mean.load_state_dict(&State::None).unwrap_err();
+        assert_eq!(error.to_string(), "cannot load the state of Mean: sum should be a number");
+        assert_eq!(other, accuracy, "a state that does not fit changes nothing");
     }
 }
