@@ -4,6 +4,7 @@ mod csv;
 mod jsonl;
 
 use crate::plot::{Plot, save_figure};
+use std::io::Write;
 use std::path::Path;
 use taper_io::{Error, Result, write_atomic};
 use taper_tensor::{DType, State, StateError, Stateful, Tensor};
