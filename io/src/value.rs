@@ -20,6 +20,41 @@ impl ToState for Tensor {
     }
 }
 
+impl<T: ToState + ?Sized> ToState for &T {
+    fn to_state(&self) -> State {
+        (**self).to_state()
+    }
+}
+
+macro_rules! plain {
+    ($($t:ty),*) => { $(
+        impl ToState for $t {
+            fn to_state(&self) -> State {
+                State::from(self.clone())
+            }
+        }
+    )* };
+}
+plain!(i32, i64, usize, f32, f64, bool, String);
+
+impl ToState for str {
+    fn to_state(&self) -> State {
+        State::from(self)
+    }
+}
+
+impl<T: ToState> ToState for Option<T> {
+    fn to_state(&self) -> State {
+        self.as_ref().map_or(State::None, ToState::to_state)
+    }
+}
+
+impl<A: ToState, B: ToState> ToState for (A, B) {
+    fn to_state(&self) -> State {
+        State::Tuple(vec![self.0.to_state(), self.1.to_state()])
+    }
+}
+
 impl<V: ToState> ToState for OrderedMap<String, V> {
     fn to_state(&self) -> State {
         let entries = self.iter().map(|(k, v)| (Key::Str(k.clone()), v.to_state()));

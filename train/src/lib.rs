@@ -1,5 +1,6 @@
 //! What a training loop shows and keeps.
 //!
+//! - [`Checkpoint`]: everything that a killed run needs to go on, bit for bit.
 //! - [`Progress`]: a bar on a terminal, silence elsewhere.
 //! - [`Mean`], [`Accuracy`], [`ConfusionMatrix`]: running metrics of an epoch.
 //! - [`History`]: named series over all epochs; CSV, JSONL and curves.
@@ -10,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checkpoint;
 mod confusion;
 mod early_stopping;
 mod history;
@@ -18,6 +20,7 @@ pub mod plot;
 mod progress;
 mod state;
 
+pub use checkpoint::{Checkpoint, CheckpointError, FromState, Saved};
 pub use confusion::ConfusionMatrix;
 pub use early_stopping::{EarlyStopping, Mode};
 pub use history::History;
