@@ -55,6 +55,36 @@ pub enum Error {
         /// The first byte too many.
         offset: u64,
     },
+    /// A line or a cell of a table is not what was expected.
+    #[error("{}: line {line}{}: {message}", path.display(), In(column))]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column's name; empty where the whole line is meant.
+        column: String,
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// A picture that cannot be decoded.
+    #[error("{}: {message} (in a file of {bytes} bytes)", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        bytes: usize,
+        /// What the decoder said.
+        message: String,
+    },
+    /// A folder without what it should hold.
+    #[error("{}: the folder has no {what}", path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+        /// What was looked for.
+        what: String,
+    },
     /// Two files that belong together do not fit.
     #[error("{} has {found} entries, {} has {expected}", path.display(), other.display())]
     Mismatch {
@@ -67,4 +97,13 @@ pub enum Error {
         /// How many entries that one has.
         expected: usize,
     },
+}
+
+/// A column's name within a sentence.
+struct In<'a>(&'a str);
+
+impl std::fmt::Display for In<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ", column {:?}", self.0) }
+    }
 }

@@ -32,6 +32,11 @@ impl<'a> Source<'a> {
         Ok(Self { path: path.into(), reader, offset: 0, packed })
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// An error about the bytes that start at `offset`.
     pub fn format(&self, offset: u64, message: impl Into<String>) -> Error {
         Error::Format { path: self.path.clone(), offset, message: message.into() }
@@ -65,6 +70,15 @@ impl<'a> Source<'a> {
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let bytes = self.bytes(N as u64)?;
         Ok(std::array::from_fn(|i| bytes[i]))
+    }
+
+    /// All that is left.
+    pub fn rest(&mut self) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let read = self.reader.read_to_end(&mut out);
+        self.offset += out.len() as u64;
+        read.map_err(|e| self.failed(e))?;
+        Ok(out)
     }
 
     /// Nothing may be left. Reads to the end, which also lets gzip check its sums.

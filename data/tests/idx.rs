@@ -1,5 +1,7 @@
 //! The idx reader on real files, and on damaged copies of them.
 
+mod wounds;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,7 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use taper_data::idx::{self, IdxArray, IdxType};
 use taper_data::{Error, Result};
+use wounds::{cases, wound};
 
 fn asset(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/fashion-mnist").join(name)
@@ -104,22 +107,6 @@ fn gzip_damage_is_named() {
     assert!(matches!(sum, Error::Gzip { offset: 2008, .. }), "{sum}");
     let after = decode(&[&packed[..], b"rest"].concat()).unwrap_err();
     assert!(matches!(after, Error::Gzip { offset: 2008, .. }), "{after}");
-}
-
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(256)
-}
-
-/// One wound: flip bits of a byte, cut the end off, insert bytes, or drop some.
-fn wound(bytes: &mut Vec<u8>, kind: u8, at: usize, value: u8) {
-    let at = at % bytes.len().max(1);
-    match kind % 4 {
-        _ if bytes.is_empty() => bytes.push(value),
-        0 => bytes[at] ^= value,
-        1 => bytes.truncate(at),
-        2 => bytes.insert(at, value),
-        _ => drop(bytes.drain(at..(at + 1 + value as usize).min(bytes.len()))),
-    }
 }
 
 proptest! {

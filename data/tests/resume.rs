@@ -26,8 +26,11 @@ fn sampled(n: usize, sampler: impl Sampler + 'static) -> Loader {
     DataLoader::new(set(n)).batch_size(4).sampler(sampler)
 }
 
+/// A process that starts.
+type Make = fn() -> Loader;
+
 /// Every kind of order; made anew for each process that is played.
-fn loaders() -> Vec<(&'static str, fn() -> Loader)> {
+fn loaders() -> Vec<(&'static str, Make)> {
     vec![
         ("sequential", || DataLoader::new(set(13)).batch_size(4)),
         ("whole batches", || DataLoader::new(set(12)).batch_size(4).shuffle(true)),
