@@ -167,7 +167,9 @@ impl Gpt {
         let weights = file.get("model").and_then(State::to_state_dict).ok_or(wrong("there is no model"))?;
         let layers = (0..).take_while(|i| weights.contains_key(&format!("blocks.{i}.out.weight"))).count();
         let model = match weights.get("position.weight").map(Tensor::shape) {
-            Some(&[context, width]) => Gpt::new(vocabulary.len(), context, width, layers, 0.0),
+            Some(&[context, width]) if width % HEAD as usize == 0 => {
+                Gpt::new(vocabulary.len(), context, width, layers, 0.0)
+            }
             _ => return Err(wrong("there are no positions").into()),
         };
         model.load_state_dict(&weights, true)?;

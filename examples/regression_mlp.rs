@@ -32,7 +32,7 @@ struct Args {
     #[arg(long, default_value_t = 0.001)]
     lr: f64,
     /// Where the curves are drawn.
-    #[arg(long, default_value = "runs/regression_mlp.svg")]
+    #[arg(long, default_value = "runs/regression_mlp.png")]
     out: PathBuf,
 }
 
