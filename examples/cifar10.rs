@@ -28,7 +28,7 @@ struct Args {
     #[arg(long)]
     data: Option<PathBuf>,
     /// Passes over the training pictures.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 30)]
     epochs: usize,
     /// Pictures per step.
     #[arg(long, default_value_t = 32)]
@@ -104,11 +104,13 @@ fn build(classes: usize, dropout: f64) -> Sequential {
     ]
 }
 
-/// Bytes to numbers around 0, after cutting and mirroring if wanted.
-fn transform(augment: bool) -> Compose {
+/// Bytes to numbers around 0, after cutting and mirroring if wanted. What is cut off on one side comes in
+/// on the other as a border in the colour `border`.
+fn transform(augment: bool, border: f64) -> Compose {
     let mut steps = Compose::new();
     if augment {
-        steps = steps.then(RandomCrop::new(32).padding(4)).then(RandomHorizontalFlip::new(0.5));
+        let crop = RandomCrop::new(32).padding(4).fill(border);
+        steps = steps.then(crop).then(RandomHorizontalFlip::new(0.5));
     }
     steps.then(ToTensor::new()).then(Normalize::new([0.5; 3], [0.5; 3]))
 }
@@ -137,7 +139,7 @@ impl Curves {
 
 /// Mean loss and accuracy over a set, without recording.
 fn evaluate(model: &Sequential, test: &Pictures) -> (f64, f64) {
-    let transform = transform(false);
+    let transform = transform(false, 0.0);
     let set = test.clone().map(move |(x, y)| (transform.apply(&x), y));
     let (mut loss, mut accuracy) = (Mean::new(), Accuracy::new());
     model.eval();
@@ -160,7 +162,8 @@ fn train(args: &Args, data: (&Pictures, &Pictures), classes: usize, augment: boo
         (false, true) => format!("dropout {dropout}"),
         (true, true) => format!("both (dropout {dropout})"),
     };
-    let transform = transform(augment);
+    // Emoji stand on white.
+    let transform = transform(augment, if args.data.is_some() { 0.0 } else { 255.0 });
     let set = data.0.clone().map(move |(x, y)| (transform.apply(&x), y));
     let total = set.len();
     let loader = DataLoader::new(set).batch_size(args.batch_size).shuffle(true).num_workers(args.workers);
@@ -247,7 +250,8 @@ fn run(args: &Args) -> Result<()> {
     let runs: Vec<Curves> = variants.into_iter().map(one).collect();
     table(&runs);
 
-    let mut loss = Plot::new("Loss", "epoch", "cross-entropy");
+    let of_loss = if args.compare { "Validation loss" } else { "Loss" };
+    let mut loss = Plot::new(of_loss, "epoch", "cross-entropy");
     let mut accuracy = Plot::new("Accuracy", "epoch", "% of test pictures");
     for run in &runs {
         match args.compare {

@@ -156,17 +156,24 @@ fn crop(image: &Tensor, [top, left]: [usize; 2], [height, width]: [usize; 2]) ->
 pub struct RandomCrop {
     size: [usize; 2],
     padding: usize,
+    fill: f64,
 }
 
 impl RandomCrop {
     /// Pieces of this size: one number or height and width.
     pub fn new(size: impl IntoPair) -> Self {
-        Self { size: size.into_pair(), padding: 0 }
+        Self { size: size.into_pair(), padding: 0, fill: 0.0 }
     }
 
-    /// Puts so many zeros around the picture first. Default: 0.
+    /// Puts a border of so many pixels around the picture first. Default: 0.
     pub fn padding(mut self, padding: usize) -> Self {
         self.padding = padding;
+        self
+    }
+
+    /// What the border is made of, in the picture's numbers. Default: 0.
+    pub fn fill(mut self, fill: f64) -> Self {
+        self.fill = fill;
         self
     }
 }
@@ -178,7 +185,7 @@ impl Transform for RandomCrop {
         let image = match self.padding {
             0 => image,
             p => {
-                padded = image.pad([p as isize; 4], 0.0);
+                padded = image.pad([p as isize; 4], self.fill);
                 &padded
             }
         };

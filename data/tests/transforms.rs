@@ -31,7 +31,11 @@ fn size(case: &Value) -> [usize; 2] {
 fn crops_and_flips_draw_as_torchvision_does() {
     for case in fixture()["crops"].as_array().unwrap() {
         let transform = Compose::new()
-            .then(RandomCrop::new(size(case)).padding(case["padding"].as_u64().unwrap() as usize))
+            .then(
+                RandomCrop::new(size(case))
+                    .padding(case["padding"].as_u64().unwrap() as usize)
+                    .fill(case["fill"].as_f64().unwrap()),
+            )
             .then(RandomHorizontalFlip::new(case["p"].as_f64().unwrap()));
         with_seed(case["seed"].as_u64().unwrap(), || {
             for expected in case["out"].as_array().unwrap() {
@@ -116,7 +120,7 @@ fn crops_larger_than_the_picture() {
 }
 
 #[test]
-#[should_panic(expected = "Normalize: expected a floating-point picture, got u8; ToTensor makes one")]
+#[should_panic(expected = "Normalize: expected a floating-point picture, got uint8; ToTensor makes one")]
 fn bytes_are_not_normalized() {
     Normalize::new([0.5], [0.5]).apply(&picture());
 }
