@@ -9,7 +9,7 @@ mod compare;
 mod conv;
 mod copy;
 mod elementwise;
-mod float16;
+pub(crate) mod float16;
 mod gemm;
 
 mod index;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Below this much work per piece (in units of about a nanosecond) a thread hand-over costs more than it saves.
-pub const GRAIN: usize = 20_000;
+pub const GRAIN: usize = if cfg!(miri) { 16 } else { 20_000 };
 
 /// Calls `f` with pieces that cover `0..n`. A piece is a multiple of `align` long (but the last),
 /// sized so that `cost_per_item` (nanoseconds, roughly) times its length reaches [`GRAIN`];
@@ -17,19 +17,34 @@ pub fn for_each_range(n: usize, align: usize, cost_per_item: f64, f: impl Fn(Ran
 
 /// Compiled once: the thread pool's machinery for every closure would be most of this crate's code.
 fn for_each_piece(n: usize, piece: usize, f: &(dyn Fn(Range<usize>) + Sync)) {
-    if n <= 2 * piece || num_threads() == 1 {
-        // The same pieces as below, so that a kernel sees the same boundaries.
-        for start in (0..n).step_by(piece) {
-            f(start..(start + piece).min(n));
-        }
-        return;
-    }
-    (0..n.div_ceil(piece)).into_par_iter().for_each(|i| f(i * piece..((i + 1) * piece).min(n)));
+    let pieces = n.div_ceil(piece);
+    for_each_job(pieces, pieces > 2, 1, &|i| f(i * piece..((i + 1) * piece).min(n)));
 }
 
-/// The number of threads kernels run on. One under Miri, which is slow with threads that wait.
+/// Calls `f` with every number below `n`; where `parallel`, on several threads, each taking at least
+/// `grain` numbers in a row.
+pub fn for_each_job(n: usize, parallel: bool, grain: usize, f: &(dyn Fn(usize) + Sync)) {
+    if !parallel || n < 2 || num_threads() == 1 {
+        (0..n).for_each(f);
+    } else if cfg!(miri) {
+        // Plain threads, so that Miri sees races: the waiting threads of a pool are slow there.
+        std::thread::scope(|s| {
+            s.spawn(|| (0..n).step_by(2).for_each(f));
+            (1..n).step_by(2).for_each(f);
+        });
+    } else {
+        (0..n).into_par_iter().with_min_len(grain).for_each(f);
+    }
+}
+
+/// Runs `f` on a thread of the pool, so that several parallel steps enter it only once.
+pub fn in_pool(f: impl FnOnce() + Send) {
+    if cfg!(miri) || rayon::current_thread_index().is_some() { f() } else { rayon::scope(|_| f()) }
+}
+
+/// The number of threads kernels run on.
 pub fn num_threads() -> usize {
-    if cfg!(miri) { 1 } else { rayon::current_num_threads() }
+    if cfg!(miri) { 2 } else { rayon::current_num_threads() }
 }
 
 /// Sets the number of threads of the process; `false` where kernels have already started threads.

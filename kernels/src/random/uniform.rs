@@ -2,6 +2,7 @@
 
 use super::generator::{Generator, unit_f32, unit_f64};
 use super::normal;
+use crate::cpu::float16;
 use crate::{Element, bf16, f16, simd};
 
 /// Draws per step: a page of words, which stays in the first-level cache.
@@ -76,14 +77,39 @@ macro_rules! real {
     )* };
 }
 real! {
-    f16 in f32, chunks_u32: unit_f32, f16::from_f32, |g, mean, std, out| {
-        normal::blocks_16(g, mean, std, out, f16::from_f32)
-    };
-    bf16 in f32, chunks_u32: unit_f32, bf16::from_f32, |g, mean, std, out| {
-        normal::blocks_16(g, mean, std, out, bf16::from_f32)
-    };
     f32 in f32, chunks_u32: unit_f32, |v| v, normal::blocks_f32;
     f64 in f64, chunks_u64: |d| unit_f64(join(d)), |v| v, normal::blocks_f64;
+}
+
+macro_rules! real_16 {
+    ($($t:ident: $narrow:path;)*) => { $(
+        impl Real for $t {
+            fn uniform(g: &mut Generator, lo: f64, hi: f64, out: &mut [$t]) {
+                let (lo, hi) = (lo as f32, hi as f32);
+                let (low, top) = ($t::from_f32(lo), $t::from_f32(hi));
+                let mut wide = [0.0; CHUNK];
+                chunks_u32(g, out, |draws, out| {
+                    let wide = &mut wide[..out.len()];
+                    simd!(s => {
+                        let _ = s;
+                        map(draws, wide, #[inline(always)] |d| unit_f32(d).mul_add(hi - lo, lo))
+                    });
+                    $narrow(wide, out);
+                    out.iter_mut().filter(|v| **v == top).for_each(|v| *v = low);
+                });
+            }
+            fn normal_blocks(g: &mut Generator, mean: f64, std: f64, out: &mut [$t]) {
+                normal::blocks_16(g, mean as f32, std as f32, out, $t::from_f32);
+            }
+            fn narrow(v: f64) -> $t {
+                $t::from_f32(v as f32)
+            }
+        }
+    )* };
+}
+real_16! {
+    f16: float16::narrow_f16;
+    bf16: float16::narrow_bf16;
 }
 
 /// Integers in `[lo, hi)`: 64-bit draws where the range takes 28 bits or more, 32-bit ones otherwise.

@@ -52,7 +52,7 @@ fn any_dtype() -> impl Strategy<Value = DType> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(120))]
 
     #[test]
     fn gather_and_select(seed: u64, dtype in any_dtype(), whole: bool) {

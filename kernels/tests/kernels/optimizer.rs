@@ -143,7 +143,7 @@ fn any_case() -> impl Strategy<Value = (u64, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(crate::operand::cases(120))]
 
     /// Strides, levels and threads change no bit.
     #[test]

@@ -49,7 +49,7 @@ fn check(x: &Operand, axis: usize, k: Option<usize>, descending: bool, rng: &mut
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(120))]
 
     #[test]
     fn any_lines(seed: u64, dtype in prop::sample::select(DType::ALL.to_vec()), descending: bool, top: bool) {

@@ -49,7 +49,7 @@ impl Sizes {
             least + rng.below(most)
         });
         let one = rng.chance(4);
-        let mut count = |most: usize| if one { 1 } else { 1 + rng.below(most) };
+        let mut count = |most: usize| if one { 1 } else { 1 + rng.below(if cfg!(miri) { 2 } else { most }) };
         Sizes { n: count(4), c: count(6), o: count(9), image, kernel, params }
     }
 }
@@ -134,6 +134,9 @@ impl Case {
 
     fn check(&self, product: Product) -> Result<(), TestCaseError> {
         let out = self.run(product);
+        if !COMPARED {
+            return Ok(());
+        }
         let (eps, inner) = (epsilon(out.dtype), epsilon(out.dtype.compute()));
         for (i, ([sum, size, terms], got)) in self.exact(product).into_iter().zip(out.values()).enumerate() {
             let bound = eps * sum.abs() + (terms + 2.0) * inner * size + tiniest(out.dtype);
@@ -146,7 +149,7 @@ impl Case {
 const DTYPES: [DType; 5] = [DType::F32, DType::F64, DType::F32, DType::F16, DType::BF16];
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+    #![proptest_config(cases(120))]
 
     #[test]
     fn products(seed: u64, which in 0..DTYPES.len()) {
@@ -160,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn wide_images(seed: u64, width in 8usize..70, kernel in 1usize..6, padding in 0usize..3, which in 0..3usize) {
+    fn wide_images(seed: u64, width in 8..if cfg!(miri) { 14usize } else { 70 }, kernel in 1usize..6, padding in 0usize..3, which in 0..3usize) {
         let _guard = fixed_level();
         let rng = &mut Numbers(seed);
         let params = ConvParams {
@@ -169,7 +172,8 @@ proptest! {
             dilation: [1, 1],
             groups: 1 + rng.below(2),
         };
-        let sizes = Sizes { n: 2, c: 3, o: 1 + rng.below(20), image: [5, width], kernel: [3, kernel], params };
+        let (n, c) = if cfg!(miri) { (1, 1) } else { (2, 3) };
+        let sizes = Sizes { n, c, o: 1 + rng.below(20), image: [5, width], kernel: [3, kernel], params };
         let case = Case::new(rng, sizes, DTYPES[which]);
         for product in [Forward, InputGrad, WeightGrad] {
             case.check(product)?;
@@ -218,6 +222,7 @@ fn all_levels() {
 
 /// What a tap does not see must not reach it, not even as 0·NaN.
 #[test]
+#[cfg_attr(miri, ignore = "about values")]
 fn nans_stay_where_they_are_seen() {
     let _guard = fixed_level();
     for stride in [1, 2] {

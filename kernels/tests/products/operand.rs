@@ -1,5 +1,6 @@
 //! Random operands with random strides.
 
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use taper_kernels::{Buffer, DType, Element, Layout, Storage, View, ViewMut, dispatch_dtype};
 
@@ -147,7 +148,7 @@ pub fn own_level() -> RwLockWriteGuard<'static, ()> {
     LEVEL.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs something on a pool of `n` threads; not under Miri, which is slow with threads that wait.
+/// Runs something on a pool of `n` threads; not under Miri, where kernels always run on two.
 pub fn on_threads<R: Send>(n: usize, f: impl FnOnce() -> R + Send) -> R {
     if cfg!(miri) {
         return f();
@@ -155,5 +156,14 @@ pub fn on_threads<R: Send>(n: usize, f: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(f)
 }
 
-/// Number of proptest cases.
-pub const CASES: u32 = if cfg!(miri) { 2 } else { 120 };
+/// Miri looks for undefined behaviour; values are compared without it, where that takes no minutes.
+pub const COMPARED: bool = !cfg!(miri);
+
+/// Settings of a property test with `n` cases; under Miri a few, always the same.
+pub fn cases(n: u32) -> ProptestConfig {
+    let mut config = ProptestConfig { cases: n, failure_persistence: None, ..Default::default() };
+    if cfg!(miri) {
+        (config.cases, config.rng_seed, config.max_shrink_iters) = (3, RngSeed::Fixed(1), 0);
+    }
+    config
+}

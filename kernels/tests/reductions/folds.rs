@@ -1,7 +1,7 @@
 //! All reductions against loops over the elements.
 
 use crate::common::{assert_near, assert_untouched, output, rounded, shape};
-use crate::operand::{CASES, Numbers, Operand, epsilon, fixed_level, indices, on_threads};
+use crate::operand::{COMPARED, Numbers, Operand, cases, epsilon, fixed_level, indices, on_threads};
 use proptest::prelude::*;
 use taper_kernels::{Backend, DType, ReduceOp, cpu::Cpu};
 
@@ -84,6 +84,9 @@ fn check(rng: &mut Numbers, op: ReduceOp, x: &Operand, axes: &[usize]) {
     let before = out.clone();
     Cpu.reduce(op, x.view(), axes, out.view_mut()).unwrap();
     assert_untouched(&before, &out);
+    if !COMPARED {
+        return;
+    }
     for (v, got) in groups(x, axes).iter().zip(out.values()) {
         let (want, off) = reference(op, v, x.dtype);
         assert_near(got, want, off, (op, x.dtype, &x.layout, axes));
@@ -100,7 +103,7 @@ fn poison(rng: &mut Numbers, x: &mut Operand) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(120))]
     #[test]
     fn reductions_equal_loops(seed: u64) {
         let _level = fixed_level();
@@ -115,7 +118,10 @@ proptest! {
                 let ones: Vec<_> = indices(&shape).collect();
                 ones.iter().for_each(|i| x.set(i, rng.chance(2) as u8 as f64));
             }
-            for op in OPS {
+            for (i, op) in OPS.into_iter().enumerate() {
+                if cfg!(miri) && !(i + dtype as usize).is_multiple_of(3) {
+                    continue;
+                }
                 let comparing = matches!(op, ReduceOp::Max | ReduceOp::Min | ReduceOp::ArgMax | ReduceOp::ArgMin);
                 if (comparing && folded == 0) || (op == ReduceOp::Mean && !dtype.is_float()) {
                     continue;

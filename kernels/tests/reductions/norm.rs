@@ -1,7 +1,7 @@
 //! Layer and batch norm against formulas in f64, their gradients against finite differences.
 
 use crate::common::{FLOATS, assert_near, assert_untouched, output};
-use crate::operand::{CASES, Numbers, Operand, epsilon, fixed_level, indices, on_threads};
+use crate::operand::{COMPARED, Numbers, Operand, cases, epsilon, fixed_level, indices, on_threads};
 use proptest::prelude::*;
 use taper_kernels::{Backend, DType, NormOp, cpu::Cpu};
 
@@ -131,7 +131,7 @@ fn case(rng: &mut Numbers, kind: Kind) -> Vec<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES / 2, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(60))]
     #[test]
     fn norms_equal_their_formulas(seed: u64) {
         let _level = fixed_level();
@@ -147,6 +147,9 @@ proptest! {
                 let b = Operand::random(&mut rng, &[shape[1]], p, false);
                 let (has_w, has_b) = (!rng.chance(4), !rng.chance(4));
                 let ran = run(&mut rng, kind, &x, &g, has_w.then_some(&w), has_b.then_some(&b), p);
+                if !COMPARED {
+                    continue;
+                }
                 let wv = if has_w { w.values() } else { vec![1.0; shape[1]] };
                 let bv = if has_b { b.values() } else { vec![0.0; shape[1]] };
                 let (xv, gv) = (x.values(), g.values());
@@ -184,12 +187,12 @@ proptest! {
 
 /// A variance that `Σx² − (Σx)²/n` would lose, in every layout.
 #[test]
+#[cfg_attr(miri, ignore = "about values")]
 fn large_means_do_not_cancel() {
     let _level = fixed_level();
     let mut rng = Numbers(8);
     for order in [[0, 1, 2], [0, 2, 1], [2, 1, 0]] {
-        let rows = if cfg!(miri) { 20 } else { 300 };
-        let shape = [rows, 3, 33];
+        let shape = [300, 3, 33];
         let stored: Vec<usize> = order.map(|d| shape[d]).to_vec();
         let mut x = Operand::dense(&stored, DType::F32, || 1e4 + rng.value());
         let mut back = [0; 3];

@@ -1,12 +1,12 @@
 //! Running sums and products against loops.
 
 use crate::common::{assert_near, assert_untouched, lines, output, rounded, shape};
-use crate::operand::{CASES, Numbers, Operand, epsilon, fixed_level, on_threads};
+use crate::operand::{Numbers, Operand, cases, epsilon, fixed_level, on_threads};
 use proptest::prelude::*;
 use taper_kernels::{Backend, DType, ScanOp, cpu::Cpu};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(120))]
     #[test]
     fn scans_equal_loops(seed: u64) {
         let _level = fixed_level();

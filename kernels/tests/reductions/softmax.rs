@@ -1,7 +1,7 @@
 //! Softmax against formulas in f64.
 
 use crate::common::{FLOATS, assert_near, assert_untouched, lines, output, shape};
-use crate::operand::{CASES, Numbers, Operand, epsilon, fixed_level, on_threads};
+use crate::operand::{Numbers, Operand, cases, epsilon, fixed_level, on_threads};
 use proptest::prelude::*;
 use taper_kernels::{Backend, DType, SoftmaxOp, cpu::Cpu};
 
@@ -17,7 +17,7 @@ fn gradient(y: &[f64], g: &[f64], log: bool) -> Vec<f64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(120))]
     #[test]
     fn softmax_equals_its_formula(seed: u64) {
         let _level = fixed_level();
@@ -58,6 +58,7 @@ proptest! {
 
 /// As PyTorch 2.15 gives them.
 #[test]
+#[cfg_attr(miri, ignore = "about values")]
 fn infinities_and_nan() {
     const I: f64 = f64::INFINITY;
     let nan = f64::NAN;

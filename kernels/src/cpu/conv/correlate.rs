@@ -9,9 +9,14 @@ use crate::cpu::gemm::scratch::Scratch;
 use crate::cpu::gemm::sizes::VECTORS;
 use crate::cpu::gemm::tile::{Columns, Patches};
 use crate::cpu::gemm::vector_bytes;
+use crate::cpu::par::{SharedMut, for_each_job};
 use crate::cpu::simd::Simd;
 use crate::simd;
-use rayon::prelude::*;
+
+/// Rows that hold whole panels of every instruction set.
+const PANELS: usize = 12;
+/// Multiply-adds that are worth a thread's while.
+const WORTH_IT: usize = if cfg!(miri) { 500 } else { 1 << 17 };
 
 /// Places of one operand's four dimensions.
 #[derive(Clone, Copy, Debug)]
@@ -40,14 +45,22 @@ pub struct Correlation<'a, T> {
     /// Place of output (0, 0), and of each term of the sum from an output's place.
     pub origin: usize,
     pub offsets: Vec<usize>,
-    /// Weights of group, row and term.
-    pub weight: &'a dyn Fn(usize, usize, usize) -> T,
+    pub weights: Weights<'a, T>,
     /// Outputs computed, and where they go.
     pub outputs: [usize; 2],
     pub out: *mut T,
     pub out_lay: Lay,
     pub bias: Option<(&'a [T], usize, isize)>,
     pub relu: bool,
+}
+
+/// The weight of group `g`, row `r` and term `k` lies at `start + g·group + r·row + terms[k]`.
+pub struct Weights<'a, T> {
+    pub data: &'a [T],
+    pub start: usize,
+    pub group: isize,
+    pub row: isize,
+    pub terms: Vec<isize>,
 }
 
 /// How the outputs of a plane are cut into vectors.
@@ -94,8 +107,9 @@ impl<T: Real> Correlation<'_, T> {
         // A job is an image and group, or a part of its rows where there are few of those.
         let pairs = self.images * self.groups;
         let work = self.outputs[0] * self.outputs[1] * rows * terms;
-        let parts = if pairs < 8 && work > 1 << 19 { (8 / pairs).min(rows.div_ceil(12)).max(1) } else { 1 };
-        let share = rows.div_ceil(parts).next_multiple_of(12);
+        let parts =
+            if pairs < 8 && work > 4 * WORTH_IT { (8 / pairs).min(rows.div_ceil(PANELS)).max(1) } else { 1 };
+        let share = rows.div_ceil(parts).next_multiple_of(PANELS);
         let bias = Bias(self.bias.map(|(b, start, step)| (b.as_ptr().wrapping_add(start), step)));
         let out = Out(self.out);
         let (source, frame, offsets) = (self.source, self.frame, &self.offsets[..]);
@@ -150,32 +164,54 @@ impl<T: Real> Correlation<'_, T> {
             }
         };
         let jobs = pairs * parts;
-        if jobs > 1 && work * pairs >= 1 << 18 && rayon::current_num_threads() > 1 {
-            let grain = ((1 << 17) / (work / parts).max(1)).max(1);
-            (0..jobs).into_par_iter().with_min_len(grain).for_each(job);
-        } else {
-            (0..jobs).for_each(job);
-        }
+        let grain = (WORTH_IT / (work / parts).max(1)).max(1);
+        for_each_job(jobs, work * pairs >= 2 * WORTH_IT, grain, &job);
     }
 
     /// Weights in the order of the tiles, group after group.
     fn pack(&self, to: &mut [T]) {
-        let (rows, terms) = (self.rows, self.offsets.len());
+        let (rows, terms, w) = (self.rows, self.offsets.len(), &self.weights);
         if rows * terms == 0 {
             return;
         }
-        let mut dense = Scratch::new::<T>(rows * terms);
-        let dense = &mut dense.as_mut_slice::<T>()[..rows * terms];
-        // Panels start anew where a job may.
-        for (g, to) in to[..self.groups * rows * terms].chunks_exact_mut(rows * terms).enumerate() {
-            for (r, dense) in dense.chunks_exact_mut(terms).enumerate() {
-                dense.iter_mut().enumerate().for_each(|(k, d)| *d = (self.weight)(g, r, k));
+        let in_order = w.terms.iter().zip(w.terms[0]..).all(|(&t, i)| t == i);
+        // A job is some rows of a group; panels start anew where a job may.
+        let parts = rows.div_ceil(4 * PANELS);
+        let to = SharedMut::new(&mut to[..self.groups * rows * terms]);
+        let job = |j: usize| {
+            let (g, first) = (j / parts, j % parts * 4 * PANELS);
+            let count = (rows - first).min(4 * PANELS);
+            let start = (g * rows + first) * terms;
+            // SAFETY: this job's rows.
+            let to = unsafe { to.range(start..start + count * terms) }.as_mut_ptr();
+            let row =
+                |r: usize| w.start.wrapping_add_signed(g as isize * w.group + (first + r) as isize * w.row);
+            if in_order {
+                let at = |r: usize| row(r).wrapping_add_signed(w.terms[0]);
+                let ends = [at(0), at(count - 1)];
+                assert!(ends.iter().all(|&e| e < w.data.len() && e + terms <= w.data.len()));
+                let a = Mat { start: w.data.as_ptr().wrapping_add(at(0)), row: w.row, col: 1 };
+                // SAFETY: the rows lie between the first and the last, which are inside; `to` holds
+                // `count · terms` elements.
+                return simd!(s => unsafe { pack_rows(s, a, count, terms, to) });
+            }
+            let mut dense = Scratch::new::<T>(count * terms);
+            let dense = &mut dense.as_mut_slice::<T>()[..count * terms];
+            // Some terms at a time: rows may lie side by side.
+            for k0 in (0..terms).step_by(64) {
+                let k1 = terms.min(k0 + 64);
+                for (r, dense) in dense.chunks_exact_mut(terms).enumerate() {
+                    let row = row(r);
+                    for (d, &t) in dense[k0..k1].iter_mut().zip(&w.terms[k0..k1]) {
+                        *d = w.data[row.wrapping_add_signed(t)];
+                    }
+                }
             }
             let a = Mat { start: dense.as_ptr(), row: terms as isize, col: 1 };
-            let to = to.as_mut_ptr();
-            // SAFETY: both hold `rows · terms` elements.
-            simd!(s => unsafe { pack_rows(s, a, rows, terms, to) });
-        }
+            // SAFETY: both hold `count · terms` elements.
+            simd!(s => unsafe { pack_rows(s, a, count, terms, to) });
+        };
+        for_each_job(self.groups * parts, self.groups * rows * terms >= WORTH_IT / 4, 1, &job);
     }
 }
 

@@ -9,7 +9,7 @@ mod weight;
 
 use crate::cpu::gemm::{finish, real::Real, widened::Widened};
 use crate::{backend::*, *};
-use correlate::{Correlation, Lay};
+use correlate::{Correlation, Lay, Weights};
 use frame::Frame;
 
 pub fn conv(op: ConvOp, params: ConvParams, mut out: ViewMut) -> Result {
@@ -81,6 +81,13 @@ fn reach(kernel: [usize; 2], p: &ConvParams) -> [Vec<usize>; 2] {
     std::array::from_fn(|d| (0..kernel[d]).map(|i| i * p.dilation[d]).collect())
 }
 
+/// Distance of every weight of an output channel from the first, in row-major order.
+fn terms(sizes: [usize; 3], lay: &Lay) -> Vec<isize> {
+    let [.., s1, s2, s3] = lay.steps;
+    let [c, h, w] = sizes.map(|n| n as isize);
+    (0..c).flat_map(|c| (0..h).flat_map(move |h| (0..w).map(move |w| c * s1 + h * s2 + w * s3))).collect()
+}
+
 fn forward<T: Real>(
     p: &ConvParams,
     x: View,
@@ -101,8 +108,8 @@ fn forward<T: Real>(
             offsets.extend(reach[1].iter().map(|&j| c * plane + frame.offset([i, j])));
         }
     }
-    let (ws, wl, rows) = (w.data::<T>(), lay(w.layout), o / p.groups);
-    let weight = |g: usize, r: usize, k: usize| ws[wl.at([g * rows + r, k / (kh * kw), k / kw % kh, k % kw])];
+    let (wl, rows) = (lay(w.layout), o / p.groups);
+    let each = [channels, kh, kw];
     let bias = bias.map(|b| {
         assert!(b.layout.span().end <= b.data::<T>().len(), "bias reaches past its memory");
         (b.data::<T>(), b.layout.offset(), b.layout.strides()[0])
@@ -117,7 +124,13 @@ fn forward<T: Real>(
         frame: &frame,
         origin: 0,
         offsets,
-        weight: &weight,
+        weights: Weights {
+            data: w.data(),
+            start: wl.start,
+            group: rows as isize * wl.steps[0],
+            row: wl.steps[0],
+            terms: terms(each, &wl),
+        },
         outputs: [oh, ow],
         out,
         out_lay: lay(out_layout),
@@ -146,7 +159,8 @@ fn input_grad<T: Real>(p: &ConvParams, g: View, w: View, out: *mut T, out_layout
         }),
     };
     let (plane, pitch, channels) = (frame.len(), frame.size[1], o / p.groups);
-    let (ws, wl, to) = (w.data::<T>(), lay(w.layout), lay(out_layout));
+    let (wl, to) = (lay(w.layout), lay(out_layout));
+    let [w0, w1, w2, w3] = wl.steps;
     for a in 0..p.stride[0] {
         for b in 0..p.stride[1] {
             let phase = [a, b];
@@ -167,10 +181,9 @@ fn input_grad<T: Real>(p: &ConvParams, g: View, w: View, out: *mut T, out_layout
             let offsets = (0..channels)
                 .flat_map(|c| each.iter().map(move |t| c * plane + back(0, t[0]) * pitch + back(1, t[1])))
                 .collect();
-            let weight = |g: usize, r: usize, k: usize| {
-                let t = each[k % each.len()];
-                ws[wl.at([g * channels + k / each.len(), r, t[0], t[1]])]
-            };
+            let of_tap = |t: &[usize; 2]| t[0] as isize * w2 + t[1] as isize * w3;
+            let terms =
+                (0..channels).flat_map(|c| each.iter().map(move |t| c as isize * w0 + of_tap(t))).collect();
             let [s0, s1, s2, s3] = to.steps;
             let correlation = Correlation {
                 images: n,
@@ -182,7 +195,13 @@ fn input_grad<T: Real>(p: &ConvParams, g: View, w: View, out: *mut T, out_layout
                 frame: &frame,
                 origin: first[0] * pitch + first[1],
                 offsets,
-                weight: &weight,
+                weights: Weights {
+                    data: w.data(),
+                    start: wl.start,
+                    group: channels as isize * w0,
+                    row: w1,
+                    terms,
+                },
                 outputs: count,
                 out,
                 out_lay: Lay {

@@ -9,10 +9,9 @@ use crate::cpu::gemm::real::*;
 use crate::cpu::gemm::scratch::Scratch;
 use crate::cpu::gemm::sizes::panel_rows;
 use crate::cpu::gemm::vector_bytes;
-use crate::cpu::par::SharedMut;
+use crate::cpu::par::{SharedMut, for_each_job};
 use crate::cpu::simd::{Simd, SimdFloat};
 use crate::{ConvParams, Layout, View, simd};
-use rayon::prelude::*;
 
 /// Weights of one output channel in a tile.
 const TERMS: usize = 3;
@@ -20,7 +19,9 @@ const TERMS: usize = 3;
 const CHUNKS: usize = 8;
 const CHUNK_BYTES: usize = 32 << 20;
 /// Memory that the images worked on at once should fit.
-const IMAGE_BYTES: usize = 256 << 10;
+const IMAGE_BYTES: usize = if cfg!(miri) { 4 << 10 } else { 256 << 10 };
+/// Multiply-adds that are worth a thread's while.
+const WORTH_IT: usize = if cfg!(miri) { 500 } else { 1 << 19 };
 
 /// Output channels in a tile: with 32 vector registers 8 × 3 sums fit, with 16 only 4 × 3.
 const fn most_rows(vector_bytes: usize) -> usize {
@@ -116,12 +117,10 @@ pub fn run<T: Real>(p: &ConvParams, g: View, x: View, out: &mut [T], out_layout:
     let [.., oh, ow] = sizes(g.layout);
     let (to, rows) = (lay(out_layout), o / p.groups);
     let terms = channels * kh * kw;
-    let index = |i: usize| {
-        let (o, k) = (i / terms, i % terms);
-        [o, k / (kh * kw), k / kw % kh, k % kw]
-    };
+    let steps = super::terms([channels, kh, kw], &to);
+    let place = |o: usize, k: usize| to.at([o, 0, 0, 0]).wrapping_add_signed(steps[k]);
     if images * oh * ow == 0 {
-        (0..o * terms).for_each(|i| out[to.at(index(i))] = T::ZERO);
+        (0..o).for_each(|o| (0..terms).for_each(|k| out[place(o, k)] = T::ZERO));
         return;
     }
     let reach = reach([kh, kw], p);
@@ -140,7 +139,7 @@ pub fn run<T: Real>(p: &ConvParams, g: View, x: View, out: &mut [T], out_layout:
     let chunks = images.min(CHUNKS).min((CHUNK_BYTES / (size * size_of::<T>())).max(1));
     let most = most_rows(vector_bytes());
     let work = images * oh * ow * rows * terms;
-    let parts = if chunks * p.groups < 8 && work > 1 << 20 {
+    let parts = if chunks * p.groups < 8 && work > 2 * WORTH_IT {
         (8 / (chunks * p.groups)).min(rows.div_ceil(most))
     } else {
         1
@@ -203,14 +202,13 @@ pub fn run<T: Real>(p: &ConvParams, g: View, x: View, out: &mut [T], out_layout:
         }
     };
     let jobs = chunks * p.groups * parts;
-    if jobs > 1 && work * p.groups >= 1 << 19 && rayon::current_num_threads() > 1 {
-        (0..jobs).into_par_iter().for_each(job);
-    } else {
-        (0..jobs).for_each(job);
-    }
-    for i in 0..size {
-        let sum = (1..chunks).fold(sums[i], |sum, c| sum + sums[c * size + i]);
-        out[to.at(index(i))] = sum;
+    for_each_job(jobs, work * p.groups >= WORTH_IT, 1, &job);
+    for (o, first) in (0..o).zip((0..size).step_by(terms)) {
+        let row = to.at([o, 0, 0, 0]);
+        for (k, &step) in steps.iter().enumerate() {
+            let sum = (1..chunks).fold(sums[first + k], |sum, c| sum + sums[c * size + first + k]);
+            out[row.wrapping_add_signed(step)] = sum;
+        }
     }
 }
 

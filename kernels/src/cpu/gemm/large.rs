@@ -8,10 +8,9 @@ use super::pack::*;
 use super::real::*;
 use super::scratch::Scratch;
 use super::sizes::*;
-use crate::cpu::par::SharedMut;
+use crate::cpu::par::{SharedMut, for_each_job, in_pool, num_threads};
 use crate::cpu::simd::Simd;
 use crate::simd;
-use rayon::prelude::*;
 
 /// Packed memory of a block of rows and of columns, for several blocks of k.
 #[derive(Clone, Copy)]
@@ -45,21 +44,20 @@ fn pieces(n: usize, most: usize, align: usize) -> impl Iterator<Item = (usize, u
     (0..n).step_by(size).map(move |i| (i, size.min(n - i)))
 }
 
-fn each<I: Sync>(items: &[I], parallel: bool, f: impl Fn(&I) + Sync + Send) {
-    if parallel { items.par_iter().for_each(f) } else { items.iter().for_each(f) }
+fn each<I: Sync>(items: &[I], parallel: bool, f: impl Fn(&I) + Sync) {
+    for_each_job(items.len(), parallel, 1, &|i| f(&items[i]));
 }
 
 /// # Safety
 /// The product's operands are readable, its target is writable and used by no one else.
 pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
-    let parallel = parallel && p.work() >= PARALLEL && rayon::current_num_threads() > 1;
-    if parallel && rayon::current_thread_index().is_none() {
-        // Into the pool once, not once per phase.
+    if parallel && p.work() >= PARALLEL && num_threads() > 1 {
         // SAFETY: the caller's promise.
-        return rayon::scope(|_| unsafe { blocks(p, true) });
+        in_pool(|| unsafe { blocks(p, true) });
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { blocks(p, false) }
     }
-    // SAFETY: the caller's promise.
-    unsafe { blocks(p, parallel) }
 }
 
 unsafe fn blocks<T: Real>(p: &Product<T>, parallel: bool) {
@@ -128,7 +126,7 @@ unsafe fn job<S: Simd, T: Real>(
 fn job_size<T>(p: &Product<T>) -> (usize, usize) {
     let (mut mc, mut nj) = (MC, NJ);
     while p.m.div_ceil(mc) * p.n.div_ceil(nj) < 8 && mc.min(p.m) * nj.min(p.n) * p.k.min(KA) > PARALLEL {
-        if mc.min(p.m) > nj.min(p.n) || nj == 64 {
+        if mc.min(p.m) > nj.min(p.n) || nj == NJ / 4 {
             if mc == 24 {
                 break;
             }

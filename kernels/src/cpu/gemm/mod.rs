@@ -17,10 +17,9 @@ pub(super) mod tile;
 mod vector;
 pub(super) mod widened;
 
-use crate::cpu::{elementwise, simd::simd_level};
+use crate::cpu::{elementwise, par::for_each_job, simd::simd_level};
 use crate::{backend::*, simd, *};
 use problem::{Problem, Starts};
-use rayon::prelude::*;
 use real::{Mat, Product, Real, Target};
 use widened::Widened;
 
@@ -103,7 +102,7 @@ fn reals<T: Real>(p: &Problem, a: &[T], b: &[T], bias: Option<&[T]>, out: &mut [
         starts.iter().for_each(|s| one_product(s, true));
     } else {
         let grain = (sizes::PARALLEL / 4 / p.work().max(1)).max(1);
-        starts.par_iter().with_min_len(grain).for_each(|s| one_product(s, false));
+        for_each_job(starts.len(), true, grain, &|i| one_product(&starts[i], false));
     }
 }
 

@@ -1,9 +1,8 @@
 //! The product by plain loops, for integers (which wrap).
 
 use super::problem::{Problem, Starts};
-use crate::cpu::par::SharedMut;
+use crate::cpu::par::{SharedMut, for_each_job};
 use crate::{Element, bf16, f16};
-use rayon::prelude::*;
 
 /// Elements with the arithmetic of a sum of products.
 pub trait Arith: Element {
@@ -56,6 +55,9 @@ floats! {
     bf16 => f32: bf16::to_f32, bf16::from_f32;
 }
 
+/// Multiply-adds that are worth a thread's while.
+const WORTH_IT: usize = if cfg!(miri) { 500 } else { 200_000 };
+
 /// Columns summed at a time.
 const COLS: usize = 256;
 
@@ -100,12 +102,7 @@ pub fn run<T: Arith>(p: &Problem, a: &[T], b: &[T], bias: Option<&[T]>, out: &mu
         }
     };
     let rows = starts.len() * p.m;
-    if p.work() * starts.len() < 200_000 {
-        (0..rows).for_each(|i| row(&starts[i / p.m], i % p.m));
-    } else {
-        (0..rows)
-            .into_par_iter()
-            .with_min_len((200_000 / (p.n * p.k).max(1)).max(1))
-            .for_each(|i| row(&starts[i / p.m], i % p.m));
-    }
+    let parallel = p.work() * starts.len() >= WORTH_IT;
+    let grain = (WORTH_IT / (p.n * p.k).max(1)).max(1);
+    for_each_job(rows, parallel, grain, &|i| row(&starts[i / p.m], i % p.m));
 }

@@ -13,27 +13,29 @@
 //! - `NC` columns of `b` and `MA` rows of `a` over `KA` steps of k are packed at once (4 MiB each in f32)
 //!   and stay in the third-level cache. Packing and computing are separate parallel phases;
 //!   large `KA` keeps the number of phases small.
+//!
+//! Miri, which takes a microsecond for each step, gets sizes with which small products go every way.
 
 use super::real::{Real, lanes};
 use crate::cpu::simd::Simd;
 
 /// Steps of k in a block.
-pub const KC: usize = 256;
+pub const KC: usize = if cfg!(miri) { 8 } else { 256 };
 /// Rows of a job; a multiple of every `MR`.
-pub const MC: usize = 192;
+pub const MC: usize = if cfg!(miri) { 24 } else { 192 };
 /// Columns of a job; a multiple of every panel's width.
-pub const NJ: usize = 256;
+pub const NJ: usize = if cfg!(miri) { 32 } else { 256 };
 /// Steps of k packed at once.
-pub const KA: usize = 4 * KC;
+pub const KA: usize = if cfg!(miri) { 2 } else { 4 } * KC;
 /// Rows packed at once.
-pub const MA: usize = 1152;
+pub const MA: usize = if cfg!(miri) { MC } else { 1152 };
 /// Columns packed at once.
-pub const NC: usize = 1024;
+pub const NC: usize = if cfg!(miri) { 2 } else { 4 } * NJ;
 
 /// Products of fewer multiply-adds than this are not packed.
-pub const SMALL: usize = 128 * 1024;
+pub const SMALL: usize = if cfg!(miri) { 500 } else { 128 * 1024 };
 /// Products of fewer multiply-adds than this run on one thread.
-pub const PARALLEL: usize = 512 * 1024;
+pub const PARALLEL: usize = 4 * SMALL;
 /// Vectors side by side in a tile.
 pub const VECTORS: usize = 2;
 

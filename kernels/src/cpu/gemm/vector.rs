@@ -15,7 +15,9 @@ const fn split<T>() -> usize {
     64 / size_of::<T>()
 }
 /// Columns whose sums are held at once while reading rows.
-const CHUNK: usize = 1024;
+const CHUNK: usize = if cfg!(miri) { 32 } else { 1024 };
+/// Bytes to read from which on several threads read them.
+const PARALLEL: usize = if cfg!(miri) { 2000 } else { 1 << 19 };
 /// Columns read side by side.
 const COLUMNS: usize = 4;
 /// Rows of the same part read side by side.
@@ -34,7 +36,7 @@ pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
     }
     let row = &*row;
     let by_rows = p.b.col == 1 && p.n >= 64 / size_of::<T>();
-    if parallel && p.work() * size_of::<T>() > 1 << 19 {
+    if parallel && p.work() * size_of::<T>() > PARALLEL {
         // A core reads about 20 bytes in a nanosecond.
         let cost = (p.k * size_of::<T>()) as f64 * 0.05;
         // SAFETY: ranges of columns are different elements of the target.

@@ -113,9 +113,11 @@ impl<'a, T: Real> Values<'a, T> {
         Values { data, n, step, columns, column, rows, way }
     }
 
+    /// An element, as a pointer from which the others can be reached.
     fn at(&self, row: usize, column: usize) -> *const T {
-        let at = self.rows[row] + column as isize * self.column;
-        &raw const self.data[at as usize]
+        let at = (self.rows[row] + column as isize * self.column) as usize;
+        assert!(at < self.data.len());
+        self.data.as_ptr().wrapping_add(at)
     }
 
     /// Writes every value, columns fastest.
