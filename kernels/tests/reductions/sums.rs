@@ -61,10 +61,10 @@ fn reduced(shape: &[usize], axes: &[usize]) -> Vec<usize> {
 fn sums_have_pytorchs_bits() {
     let _own = own_level();
     let before = simd_level();
-    for line in include_str!("../fixtures/sums.txt").lines() {
+    for (i, line) in include_str!("../fixtures/sums.txt").lines().enumerate() {
         let c = case(line);
         let n: usize = c.base.iter().product();
-        if cfg!(miri) && n > 600 {
+        if cfg!(miri) && (n > 600 || i % 41 > 0) {
             continue;
         }
         let mut x = Storage::Cpu(Buffer::new(n * c.dtype.size()));
