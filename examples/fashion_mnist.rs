@@ -2,7 +2,12 @@
 //!
 //!     cargo run --release --example fashion_mnist                      # an excerpt, built in
 //!     cargo run --release --example fashion_mnist -- --data DIR        # the full set
+//!     cargo run --release --example fashion_mnist -- --resume          # go on after a kill, or for more epochs
 //!     cargo run --release --example fashion_mnist -- --predict FILE    # classify with saved weights
+//!
+//! After each epoch it saves a checkpoint with all that the run is made of: weights, Adam's moments, the random
+//! generator, the numbers so far. A run that was killed and resumed ends with the same bits as one that was not.
+//! At the end look at `mistakes.png`: of many of them one would say the same as the network.
 
 use clap::Parser;
 use std::path::{Path, PathBuf};
@@ -10,7 +15,8 @@ use taper::data::{DataLoader, FASHION_CLASSES, Split, TensorDataset, mnist, mnis
 use taper::nn::{Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, sequential};
 use taper::optim::Adam;
 use taper::prelude::*;
-use taper::train::{Accuracy, Mean, Plot, Progress, save_figure};
+use taper::train::plot::{Image, ImageGrid};
+use taper::train::{Accuracy, Checkpoint, ConfusionMatrix, History, Mean, Progress, save_figure};
 
 /// Trains a convolutional network on Fashion-MNIST, or classifies pictures with a trained one.
 #[derive(Parser)]
@@ -30,9 +36,12 @@ struct Args {
     /// Seed of the initial weights and of the order of pictures.
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// Where the best weights are saved.
-    #[arg(long, default_value = "runs/fashion_mnist.safetensors")]
+    /// Folder for weights, checkpoint, numbers and pictures.
+    #[arg(long, default_value = "runs/fashion_mnist")]
     out: PathBuf,
+    /// Goes on from the checkpoint in that folder, if there is one. Give the other options as before.
+    #[arg(long)]
+    resume: bool,
     /// Loads these weights and classifies test pictures instead of training.
     #[arg(long, value_name = "FILE")]
     predict: Option<PathBuf>,
@@ -72,20 +81,20 @@ fn load(folder: Option<&Path>, split: Split) -> taper::data::Result<(Tensor, Ten
     }
 }
 
-/// Mean loss and accuracy over a set, without recording.
-fn evaluate(model: &Sequential, images: &Tensor, labels: &Tensor) -> (f64, f64) {
+/// Mean loss and what is taken for what over a set, without recording.
+fn evaluate(model: &Sequential, images: &Tensor, labels: &Tensor) -> (f64, ConfusionMatrix) {
     model.eval();
-    let (mut loss, mut accuracy) = (Mean::new(), Accuracy::new());
+    let (mut loss, mut matrix) = (Mean::new(), ConfusionMatrix::new(FASHION_CLASSES));
     no_grad(|| {
         let loader = DataLoader::new(TensorDataset::new((images.clone(), labels.clone()))).batch_size(500);
         for (x, y) in &loader {
             let scores = model.forward(&x);
             loss.add(F::cross_entropy(&scores, &y).item(), x.size(0));
-            accuracy.add(&scores, &y);
+            matrix.add(&scores, &y);
         }
     });
     model.train(true);
-    (loss.value(), accuracy.value())
+    (loss.value(), matrix)
 }
 
 fn train(args: &Args) -> Result<()> {
@@ -105,63 +114,102 @@ fn train(args: &Args) -> Result<()> {
     let loader =
         DataLoader::new(TensorDataset::new((images, labels))).batch_size(args.batch_size).shuffle(true);
 
-    if let Some(folder) = args.out.parent() {
-        std::fs::create_dir_all(folder)?;
+    std::fs::create_dir_all(&args.out)?;
+    let [checkpoint, best] =
+        ["checkpoint", "best"].map(|name| args.out.join(name).with_extension("safetensors"));
+    let mut history = History::new();
+    let mut done = 0;
+    if args.resume
+        && let Some(saved) = Checkpoint::find(&checkpoint)?
+    {
+        saved.load_model(&model)?;
+        saved.load("optimizer", &mut optimizer)?;
+        saved.load("history", &mut history)?;
+        done = saved.value("epoch")?;
+        saved.restore_rng()?;
+        println!("going on after epoch {done}");
     }
-    let mut best = f64::INFINITY;
-    // Points of the curves: (epoch, value). The training loss is a mean over 20 steps.
-    let (mut train_curve, mut loss_curve, mut accuracy_curve) = (vec![], vec![], vec![]);
-    for epoch in 1..=args.epochs {
-        let (mut loss_mean, mut recent) = (Mean::new(), Mean::new());
+
+    for epoch in done + 1..=args.epochs {
+        let (mut loss_mean, mut recent, mut accuracy) = (Mean::new(), Mean::new(), Accuracy::new());
         let progress = Progress::new(format!("epoch {epoch}"), total);
         for (x, y) in &loader {
-            let loss = F::cross_entropy(&model.forward(&x), &y);
+            let scores = model.forward(&x);
+            let loss = F::cross_entropy(&scores, &y);
             optimizer.zero_grad();
             loss.backward();
             optimizer.step();
             loss_mean.add(loss.item(), x.size(0));
             recent.add(loss.item(), 1);
+            accuracy.add(&scores, &y);
             progress.advance(x.size(0));
             progress.message(format_args!("loss {:.4}", loss_mean.value()));
             if recent.count() == 20 {
-                train_curve
-                    .push(((epoch - 1) as f64 + progress.done() as f64 / total as f64, recent.value()));
+                let part = progress.done() as f64 / total as f64;
+                history.log("training/loss", (epoch - 1) as f64 + part, recent.value());
                 recent.reset();
             }
         }
         let rate = total as f64 / progress.elapsed().as_secs_f64();
         drop(progress);
-        let (val_loss, accuracy) = evaluate(&model, &test_images, &test_labels);
+        let (val_loss, seen) = evaluate(&model, &test_images, &test_labels);
+        let percent = 100.0 * seen.accuracy();
         println!(
-            "epoch {epoch}/{}: train loss {:.4}, validation loss {val_loss:.4}, accuracy {:.2} %, {rate:.0} pictures/s",
+            "epoch {epoch}/{}: train loss {:.4}, validation loss {val_loss:.4}, accuracy {percent:.2} %, {rate:.0} pictures/s",
             args.epochs,
             loss_mean.value(),
-            100.0 * accuracy,
         );
-        loss_curve.push((epoch as f64, val_loss));
-        accuracy_curve.push((epoch as f64, 100.0 * accuracy));
-        if val_loss < best {
-            best = val_loss;
-            taper::save(&model.state_dict(), &args.out)?;
+        if history.get("validation/loss").all(|(_, earlier)| val_loss < earlier) {
+            taper::save(&model.state_dict(), &best)?;
         }
+        history.log("validation/loss", epoch as f64, val_loss);
+        history.log("training/accuracy (%)", epoch as f64, 100.0 * accuracy.value());
+        history.log("validation/accuracy (%)", epoch as f64, percent);
+        Checkpoint::new()
+            .model(&model)
+            .with("optimizer", &optimizer)
+            .with("history", &history)
+            .value("epoch", epoch)
+            .save(&checkpoint)?;
+        history.save(args.out.join("history.csv"))?;
+        history.save_curves(args.out.join("curves.png"), "epoch")?;
     }
-    let curves = args.out.with_extension("svg");
-    let loss = Plot::new("Loss", "epoch", "cross-entropy")
-        .line("training", train_curve)
-        .line("validation", loss_curve);
-    let accuracy = Plot::new("Accuracy", "epoch", "% of test pictures").line("validation", accuracy_curve);
-    save_figure(&[loss, accuracy], &curves)?;
-    println!("best weights (validation loss {best:.4}) are in {}", args.out.display());
-    println!("curves are in {}", curves.display());
+
+    // What the best weights see.
+    model.load_state_dict(&taper::load_state_dict(&best)?, true)?;
+    let (loss, seen) = evaluate(&model, &test_images, &test_labels);
+    println!(
+        "best weights: validation loss {loss:.4}, accuracy {:.2} %\n\n{seen}\n",
+        100.0 * seen.accuracy()
+    );
+    save_figure(&[seen.heatmap("Test pictures")], args.out.join("confusion.png"))?;
+    save_figure(&[mistakes(&model, &test_images, &test_labels, 24)], args.out.join("mistakes.png"))?;
+    println!("weights, checkpoint, numbers and pictures are in {}", args.out.display());
     Ok(())
+}
+
+/// A sheet of the pictures that the network is surest about and wrong.
+fn mistakes(model: &Sequential, images: &Tensor, labels: &Tensor, count: usize) -> ImageGrid {
+    model.eval();
+    let scores: Vec<Tensor> =
+        inference_mode(|| images.split(500, 0).iter().map(|part| model.forward(part)).collect());
+    let (sure, seen) = Tensor::cat(&scores, 0).softmax(1).max_dim(1, false);
+    let (sure, seen, labels) = (sure.to_vec::<f32>(), seen.to_vec::<i64>(), labels.to_vec::<i64>());
+    let mut wrong: Vec<usize> = (0..labels.len()).filter(|&i| seen[i] != labels[i]).collect();
+    wrong.sort_by(|&a, &b| sure[b].total_cmp(&sure[a]));
+    wrong.iter().take(count).fold(ImageGrid::new("Surest mistakes").columns(8), |sheet, &i| {
+        let [label, guess] = [labels[i], seen[i]].map(|class| FASHION_CLASSES[class as usize]);
+        let caption = format!("{label}\nseen as {guess}\n{:.1} % sure", 100.0 * sure[i]);
+        sheet.image(Image::from_tensor(&images.select(0, i as isize)), caption)
+    })
 }
 
 /// Classifies the first test pictures and shows them as text.
 fn predict(args: &Args, weights: &Path) -> Result<()> {
     let model = build();
-    model.load_state_dict(&taper::io::load_state_dict(weights)?, true)?;
+    model.load_state_dict(&taper::load_state_dict(weights)?, true)?;
     let (images, labels) = load(args.data.as_deref(), Split::Test)?;
-    let (_, accuracy) = evaluate(&model, &images, &labels);
+    let (_, seen) = evaluate(&model, &images, &labels);
     model.eval();
     let first = images.narrow(0, 0, 4);
     let (confidence, class) = no_grad(|| model.forward(&first)).softmax(1).max_dim(1, false);
@@ -171,7 +219,7 @@ fn predict(args: &Args, weights: &Path) -> Result<()> {
         let percent = 100.0 * confidence.select(0, i).item();
         println!("this is a {label}; the network says {class} ({percent:.1} %)\n");
     }
-    println!("accuracy on {} test pictures: {:.2} %", images.size(0), 100.0 * accuracy);
+    println!("accuracy on {} test pictures: {:.2} %", images.size(0), 100.0 * seen.accuracy());
     Ok(())
 }
 

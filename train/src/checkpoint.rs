@@ -28,7 +28,7 @@ const RNG: &str = "rng_state";
 /// # let path = dir.path().join("run.safetensors");
 /// let model = Linear::new(4, 2);
 /// let mut optimizer = Adam::new(model.parameters(), 1e-3);
-/// let mut start = 0;
+/// let mut start: usize = 0;
 /// if let Some(saved) = Checkpoint::find(&path)? {
 ///     saved.load_model(&model)?;
 ///     saved.load("optimizer", &mut optimizer)?;

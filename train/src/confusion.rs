@@ -108,12 +108,12 @@ impl fmt::Display for ConfusionMatrix {
         let name = self.names.iter().map(length).max().unwrap_or(0).max("precision".len());
         // Names of columns are cut to what keeps the table narrow.
         let widest = self.counts.iter().map(|c| c.to_string().len()).max().unwrap_or(1);
-        let cell = widest.max(self.names.iter().map(length).max().unwrap_or(0).min(6)).max(4);
+        let cell = widest.max(self.names.iter().map(length).max().unwrap_or(0).min(7)).max(4);
         let share = |v: f64| if v.is_nan() { "–".to_string() } else { format!("{:.1}", 100.0 * v) };
         write!(f, "{:>name$}", "")?;
         for column in &self.names {
             let short: String = column.chars().take(cell).collect();
-            write!(f, "  {short:>cell$}")?;
+            write!(f, "  {:>cell$}", short.trim_end())?;
         }
         writeln!(f, "  {:>8}", "recall %")?;
         for (r, row) in self.names.iter().enumerate() {
@@ -182,11 +182,11 @@ mod tests {
 
     #[test]
     fn it_prints_as_a_table() {
-        let expected = "               cat  guinea      ox  recall %
-       cat       3       1       0      75.0
-guinea pig       1       2       0      66.7
-        ox       0       1       0       0.0
- precision    75.0    50.0       –      62.5";
+        let expected = "                cat   guinea       ox  recall %
+       cat        3        1        0      75.0
+guinea pig        1        2        0      66.7
+        ox        0        1        0       0.0
+ precision     75.0     50.0        –      62.5";
         assert_eq!(matrix().to_string(), expected);
     }
 

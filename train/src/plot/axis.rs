@@ -12,6 +12,19 @@ pub(super) struct Axis {
 impl Axis {
     /// Covers the values; `rounded` widens it to the next round numbers.
     pub fn new(values: impl Iterator<Item = f64>, rounded: bool) -> Axis {
+        Axis::with_step(values, rounded, 0.0)
+    }
+
+    /// Covers epochs or steps: whole numbers have whole ticks, and an axis that begins near 0 begins there.
+    pub fn counting(values: impl Iterator<Item = f64> + Clone) -> Axis {
+        let low = values.clone().fold(f64::INFINITY, f64::min);
+        let high = values.clone().fold(f64::NEG_INFINITY, f64::max);
+        let zero = (low > 0.0 && low <= 0.1 * high).then_some(0.0);
+        let whole = values.clone().all(|v| v.fract() == 0.0);
+        Axis::with_step(values.chain(zero), false, if whole { 1.0 } else { 0.0 })
+    }
+
+    fn with_step(values: impl Iterator<Item = f64>, rounded: bool, least: f64) -> Axis {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         let (low, high) = if low > high {
             (0.0, 1.0)
@@ -21,7 +34,7 @@ impl Axis {
         } else {
             (low, high)
         };
-        let step = step(high - low);
+        let step = step(high - low).max(least);
         let (first, last) = ((low / step).floor(), (high / step).ceil());
         let (low, high) = if rounded { (first * step, last * step) } else { (low, high) };
         let slack = 1e-9 * (high - low);
@@ -102,6 +115,20 @@ mod tests {
         assert_eq!(labels(0.0, 2.3e-5), ["0", "5e-6", "1e-5", "1.5e-5", "2e-5", "2.5e-5"]);
         assert_eq!(labels(1e6, 3e6), ["1e6", "1.5e6", "2e6", "2.5e6", "3e6"]);
         assert_eq!(labels(1.0, 5.0), ["1", "2", "3", "4", "5"]);
+    }
+
+    #[test]
+    fn epochs_are_whole() {
+        let labels = |values: &[f64]| -> Vec<String> {
+            Axis::counting(values.iter().copied()).ticks.into_iter().map(|t| t.1).collect()
+        };
+        assert_eq!(labels(&[1.0, 2.0, 3.0]), ["1", "2", "3"]);
+        assert_eq!(labels(&[1.0, 2.0, 2.5]), ["1.0", "1.5", "2.0", "2.5"]);
+        assert_eq!(labels(&[0.05, 2.0]), ["0.0", "0.5", "1.0", "1.5", "2.0"]);
+        assert_eq!(labels(&[1.0, 500.0])[0], "0");
+        assert_eq!(labels(&[400.0, 500.0])[0], "400");
+        assert_eq!(labels(&[]), ["0", "1"]);
+        assert_eq!(labels(&[1.0]), ["1"]);
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Plot {
         let all = self.series.iter().flat_map(|s| &s.points);
         let scattered = self.series.iter().any(|s| !s.line);
         let x = all.clone().map(|p| p.0);
-        let x = if scattered { Axis::padded(x, 0.03) } else { Axis::new(x, false) };
+        let x = if scattered { Axis::padded(x, 0.03) } else { Axis::counting(x) };
         (x, Axis::new(all.map(|p| p.1), true))
     }
 }
