@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::map::Map;
 use crate::value::kind;
 use std::collections::HashSet;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Error as IoError, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use taper_tensor::{OrderedMap, State, StateDict};
 use zip::read::ZipArchive;
@@ -57,7 +57,8 @@ fn write(dict: &StateDict, path: &Path, method: CompressionMethod) -> Result<()>
     });
     let headers = headers.collect::<Result<Vec<_>>>()?;
     write_atomic(path, |out| {
-        let mut zip = ZipWriter::new(out);
+        let mut latch = Latch::new(out);
+        let mut zip = ZipWriter::new(&mut latch);
         for ((name, t), header) in dict.iter().zip(headers) {
             let options = SimpleFileOptions::default()
                 .compression_method(method)
@@ -68,8 +69,58 @@ fn write(dict: &StateDict, path: &Path, method: CompressionMethod) -> Result<()>
             t.with_bytes(|bytes| zip.write_all(bytes))?;
         }
         zip.finish()?;
-        Ok(())
+        latch.error.map_or(Ok(()), Err)
     })
+}
+
+/// Keeps the first error for later and takes everything after it without writing it, because a
+/// `ZipWriter` that meets one writes to standard error when it is dropped.
+struct Latch<W> {
+    out: W,
+    error: Option<IoError>,
+    /// Where it would be.
+    at: u64,
+    end: u64,
+}
+
+impl<W> Latch<W> {
+    fn new(out: W) -> Self {
+        Latch { out, error: None, at: 0, end: 0 }
+    }
+    fn with(&mut self, f: impl FnOnce(&mut W) -> std::io::Result<()>) {
+        if self.error.is_none() {
+            self.error = f(&mut self.out).err();
+        }
+    }
+}
+
+impl<W: Write> Write for Latch<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.with(|out| out.write_all(bytes));
+        self.at += bytes.len() as u64;
+        self.end = self.end.max(self.at);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.with(Write::flush);
+        Ok(())
+    }
+}
+
+impl<W: Seek> Seek for Latch<W> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        let place = match to {
+            SeekFrom::Start(place) => Some(place),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+        };
+        let place = place.ok_or(IoError::from(ErrorKind::InvalidInput))?;
+        if place != self.at {
+            self.with(|out| out.seek(SeekFrom::Start(place)).map(drop));
+            self.at = place;
+        }
+        Ok(place)
+    }
 }
 
 /// Loads named arrays, in the archive's order.

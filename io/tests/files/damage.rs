@@ -1,7 +1,7 @@
 //! Files that are not what they should be: always an error with the path, never a panic, never memory
 //! that the file itself has not got.
 
-use crate::dict;
+use crate::{cases, dict};
 use proptest::prelude::*;
 use std::path::PathBuf;
 use taper_tensor::{DType, StateDict, Tensor};
@@ -60,7 +60,7 @@ fn cut_off_anywhere() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn flipped_bits(flips in prop::collection::vec((any::<prop::sample::Index>(), 0u8..8), 1..4)) {
@@ -130,6 +130,70 @@ fn headers_that_make_no_sense() {
     for header in ["", "x", "[]", "null", "{", r#"{"x":1}"#, r#"{"x":{}}"#, r#"{"x":{"dtype":"F32"}}"#] {
         assert!(scratch.load(&file(header, 16)).is_err(), "{header}");
     }
+}
+
+/// Every byte of the data belongs to one tensor, and every name comes once.
+#[test]
+fn places_that_cannot_be() {
+    let scratch = Scratch::new();
+    let entry = |name: &str, start: u64, end: u64| {
+        format!(r#""{name}":{{"dtype":"U8","shape":[{}],"data_offsets":[{start},{end}]}}"#, end - start)
+    };
+    for (a, b, message) in [
+        (
+            entry("a", 0, 4),
+            entry("b", 2, 8),
+            "\"b\": its bytes begin at 2, where another tensor's reach to 4",
+        ),
+        (entry("a", 0, 8), entry("b", 0, 8), "\"b\": its bytes begin at 0"),
+        (entry("a", 0, 2), entry("b", 4, 8), "\"b\": bytes 2..4 before it are nobody's"),
+        (entry("a", 1, 4), entry("b", 4, 8), "\"a\": bytes 0..1 before it are nobody's"),
+        (entry("a", 0, 4), entry("b", 4, 7), "its tensors have 7 bytes, the file has 8 for them"),
+        (entry("a", 0, 4), entry("a", 4, 8), "\"a\": header: it is there twice"),
+        (entry("a", 0, 4), entry("b", 4, 9), "\"b\": bytes 4..9 are not within the 8 bytes of data"),
+        (entry("a", 0, 8), r#""__metadata__":{"k":"1","k":"2"}"#.into(), "\"k\" is there twice"),
+        (entry("a", 0, 8), r#""__metadata__":{"k":1}"#.into(), "\"__metadata__\": header: invalid type"),
+    ] {
+        let error = scratch.load(&file(&format!("{{{a},{b}}}"), 8)).unwrap_err();
+        assert!(error.contains(message), "{error}, not {message}");
+    }
+    let mut latin = file(r#"{"x":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}"#, 8);
+    latin[10] = 0xe9;
+    assert!(scratch.load(&latin).unwrap_err().contains("not UTF-8"));
+    let deep = format!("{}1{}", r#"{"x":"#.repeat(100_000), "}".repeat(100_000));
+    assert!(scratch.load(&file(&deep, 8)).is_err());
+    let deep = format!(
+        r#"{{"x":{{"dtype":"U8","shape":[8],"data_offsets":[0,8],"more":{}{}}}}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    // Entries of an entry that the format does not know are passed over, however deep.
+    assert!(scratch.load(&file(&deep, 8)).is_ok());
+}
+
+/// One tensor of a dtype that taper has not got leaves the others readable.
+#[test]
+fn part_of_a_file() {
+    let scratch = Scratch::new();
+    let header = r#"{"__metadata__":{"format":"pt"},"b":{"dtype":"F8_E5M2","shape":[4],"data_offsets":[4,8]},"a":{"dtype":"U8","shape":[2,2],"data_offsets":[0,4]}}"#;
+    let mut bytes = file(header, 8);
+    let data = bytes.len() - 8;
+    bytes[data..data + 4].copy_from_slice(&[1, 2, 3, 4]);
+    std::fs::write(&scratch.path, bytes).unwrap();
+    let file = taper_io::safetensors::File::open(&scratch.path).unwrap();
+    assert_eq!(file.names().collect::<Vec<_>>(), ["b", "a"]);
+    assert_eq!(file.metadata().get("format").unwrap(), "pt");
+    let entry = file.entry("b").unwrap();
+    assert_eq!(
+        (entry.dtype(), entry.dtype_name(), entry.shape(), entry.bytes()),
+        (None, "F8_E5M2", &[4][..], 4)
+    );
+    assert_eq!(file.tensor("a").unwrap().to_vec::<u8>(), [1, 2, 3, 4]);
+    assert!(file.tensor("b").unwrap_err().to_string().contains("dtype F8_E5M2 is not supported"));
+    assert!(
+        file.tensor("c").unwrap_err().to_string().contains("tensor \"c\": the file has none of this name")
+    );
+    assert!(file.state_dict().is_err() && file.entry("c").is_none());
 }
 
 /// The message of a dtype that taper has not got names the tensor and the dtype.

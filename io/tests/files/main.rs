@@ -1,9 +1,14 @@
-//! safetensors files: what goes in comes out, damage is an error, and saving is all or nothing.
+//! Files: what goes in comes out, damage is an error, and saving is all or nothing.
 
 mod damage;
+mod disk;
+mod killed;
+mod numpy;
 mod round_trip;
 mod saving;
+mod tree;
 
+use std::path::Path;
 use taper_tensor::{StateDict, Tensor};
 
 /// Fails where two dicts differ in a name, dtype, shape or bit; order is free.
@@ -19,6 +24,20 @@ fn assert_same(a: &StateDict, b: &StateDict) {
     for (name, t) in a.iter() {
         assert_eq!(whole(t), whole(b.get(name.as_str()).unwrap()), "{name}");
     }
+}
+
+/// How many cases a property is tried with: `PROPTEST_CASES`, or else a few.
+fn cases(few: u32) -> proptest::test_runner::Config {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(few);
+    proptest::test_runner::Config { failure_persistence: None, cases, ..Default::default() }
+}
+
+/// The names in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
 }
 
 fn dict<const N: usize>(entries: [(&str, Tensor); N]) -> StateDict {

@@ -1,6 +1,6 @@
 //! Saving is all or nothing, and leaves no litter.
 
-use crate::{assert_same, dict};
+use crate::{assert_same, dict, names};
 use std::io::{Error as IoError, ErrorKind, Write};
 use std::path::Path;
 use taper_tensor::{StateDict, Tensor};
@@ -11,13 +11,6 @@ fn some() -> StateDict {
 
 fn other() -> StateDict {
     dict([("w", Tensor::zeros([300, 100]))])
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let names = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -83,6 +76,56 @@ fn a_folder_in_the_way_is_an_error() {
     assert!(error.contains("cannot replace it: it is a folder"), "{error}");
     assert_eq!(names(dir.path()), ["w.safetensors"]);
     assert!(names(&path).is_empty());
+}
+
+/// What a link points to is replaced, and the link stays.
+#[cfg(unix)]
+#[test]
+fn links_are_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("real")).unwrap();
+    let (real, link) = (dir.path().join("real/w.safetensors"), dir.path().join("latest.safetensors"));
+    taper_io::save(&some(), &real).unwrap();
+    std::os::unix::fs::symlink("real/w.safetensors", &link).unwrap();
+    taper_io::save(&other(), &link).unwrap();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_same(&taper_io::load_state_dict(&real).unwrap(), &other());
+    std::fs::remove_file(&real).unwrap();
+    let error = taper_io::save(&some(), &link).unwrap_err().to_string();
+    assert!(error.contains("cannot follow the link"), "{error}");
+}
+
+/// Replacing them would take them from everybody else.
+#[cfg(unix)]
+#[test]
+fn what_is_not_a_plain_file_stays() {
+    let error = taper_io::write_atomic(Path::new("/dev/null"), |_| Ok(())).unwrap_err().to_string();
+    assert_eq!(error, "/dev/null: cannot replace it: it is not a plain file");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("w.safetensors");
+    taper_io::save(&some(), &path).unwrap();
+    let mut permissions = std::fs::metadata(&path).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&path, permissions).unwrap();
+    let error = taper_io::save(&other(), &path).unwrap_err().to_string();
+    assert!(error.ends_with("cannot replace it: it is read-only"), "{error}");
+    assert_same(&taper_io::load_state_dict(&path).unwrap(), &some());
+    assert!(taper_io::save(&some(), dir.path().join("..")).is_err());
+    assert!(taper_io::load("/dev/null").is_err());
+    assert_eq!(names(dir.path()), ["w.safetensors"]);
+}
+
+/// A file that was for its owner alone stays so.
+#[cfg(unix)]
+#[test]
+fn permissions_are_kept() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("w.safetensors");
+    taper_io::save(&some(), &path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    taper_io::save(&other(), &path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[cfg(unix)]
