@@ -29,8 +29,11 @@ pub(super) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The tensors of a tree by name and, unless it is a plain map of named tensors, its structure.
-pub(super) fn flatten(state: &State) -> std::result::Result<(Vec<(String, Tensor)>, Option<String>), String> {
+/// Tensors by name and, unless they come from a plain map of named tensors, the structure around them.
+type Flat = (Vec<(String, Tensor)>, Option<String>);
+
+/// The tensors of a tree and its structure.
+pub(super) fn flatten(state: &State) -> std::result::Result<Flat, String> {
     if let Some(dict) = state.to_state_dict() {
         return Ok((dict.into_iter().collect(), None));
     }
