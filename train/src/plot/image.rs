@@ -89,3 +89,37 @@ impl Image {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use taper_tensor::tensor;
+
+    #[test]
+    fn channels_become_pixels() {
+        let planes = tensor([[[0.0, 1.0]], [[0.5, 0.25]], [[-1.0, 7.0]]]);
+        assert_eq!(Image::from_tensor(&planes).rgb, [0, 128, 0, 255, 64, 255]);
+        let grey = tensor([[3, 200]]).to_dtype(DType::U8);
+        assert_eq!(Image::from_tensor(&grey).rgb, [3, 3, 3, 200, 200, 200]);
+        // Any strides.
+        let turned = planes.flip([2]);
+        assert_eq!(Image::from_tensor(&turned).rgb, [255, 64, 255, 0, 128, 0]);
+    }
+
+    #[test]
+    fn enlarged_pictures_are_squares_or_smooth() {
+        let image = Image::from_rgb(2, 1, vec![0, 0, 0, 100, 100, 100]);
+        assert_eq!([0.5, 0.99, 1.01].map(|x| image.sample(x, 0.5)[0]), [0.0, 0.0, 100.0]);
+        let smooth = image.smooth();
+        assert_eq!(
+            [0.1, 0.5, 1.0, 1.25, 1.9].map(|x| smooth.sample(x, 0.5)[0]),
+            [0.0, 0.0, 50.0, 75.0, 100.0]
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "expected [H, W], [1, H, W] or [3, H, W], got [2, 4, 4]")]
+    fn other_shapes_are_refused() {
+        Image::from_tensor(&Tensor::zeros([2, 4, 4]));
+    }
+}
