@@ -66,7 +66,7 @@ pub fn save_with_metadata(
             return Err(Error::format(path, format!("metadata \"{name}\" is there already")));
         }
     }
-    let (tensors, structure) = tree::flatten(&state).map_err(|e| Error::format(path, e))?;
+    let tree::Flat { tensors, structure } = tree::flatten(&state).map_err(|e| Error::format(path, e))?;
     if let Some(structure) = &structure {
         metadata.push((TREE, structure));
     }

@@ -29,17 +29,21 @@ pub(super) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Tensors by name and, unless they come from a plain map of named tensors, the structure around them.
-type Flat = (Vec<(String, Tensor)>, Option<String>);
+/// A tree in two parts.
+pub(super) struct Flat {
+    pub tensors: Vec<(String, Tensor)>,
+    /// JSON; none for a plain map of named tensors.
+    pub structure: Option<String>,
+}
 
-/// The tensors of a tree and its structure.
+/// Takes a tree apart.
 pub(super) fn flatten(state: &State) -> std::result::Result<Flat, String> {
     if let Some(dict) = state.to_state_dict() {
-        return Ok((dict.into_iter().collect(), None));
+        return Ok(Flat { tensors: dict.into_iter().collect(), structure: None });
     }
     let mut flat = Flatten::default();
     flat.state(state, 0)?;
-    Ok((flat.tensors, Some(flat.json)))
+    Ok(Flat { tensors: flat.tensors, structure: Some(flat.json) })
 }
 
 #[derive(Default)]
