@@ -5,7 +5,7 @@
 //! end both files are the same, byte for byte: weights, running statistics, Adam's moments, the schedule,
 //! the generator's state, metrics, every loss; and so are the batches that would have come next.
 //!
-//! `TAPER_KILLS` sets how often the second run is killed (default 20).
+//! `TAPER_KILLS` sets how often the second run is killed (default 40).
 #![cfg(unix)]
 
 use std::path::Path;
@@ -157,7 +157,7 @@ fn step_of(path: &Path) -> usize {
 
 #[test]
 fn killed_at_any_moment() {
-    let kills: usize = std::env::var("TAPER_KILLS").map_or(20, |n| n.parse().expect("a number of kills"));
+    let kills: usize = std::env::var("TAPER_KILLS").map_or(40, |n| n.parse().expect("a number of kills"));
     let dir = tempfile::tempdir().unwrap();
     let (straight, killed) = (dir.path().join("straight"), dir.path().join("killed"));
     std::fs::create_dir(&straight).unwrap();
