@@ -191,7 +191,7 @@ proptest! {
         let mut case = Case::new(rng, sizes, dtype);
         for product in [Forward, InputGrad, WeightGrad] {
             let one = on_threads(1, || case.run(product));
-            for t in [2, 3] {
+            for &t in THREADS {
                 prop_assert!(on_threads(t, || case.run(product)).bytes() == one.bytes(), "{t} threads, {product:?}");
             }
         }

@@ -156,6 +156,9 @@ pub fn on_threads<R: Send>(n: usize, f: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(f)
 }
 
+/// Numbers of threads to compare one with; kernels always run on two under Miri.
+pub const THREADS: &[usize] = if cfg!(miri) { &[] } else { &[2, 3] };
+
 /// Miri looks for undefined behaviour; values are compared without it, where that takes no minutes.
 pub const COMPARED: bool = !cfg!(miri);
 

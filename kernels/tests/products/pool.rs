@@ -83,6 +83,9 @@ fn close(got: f64, want: f64, size: f64, dtype: DType) -> bool {
         <= epsilon(dtype) * want.abs() + 40.0 * epsilon(dtype.compute()) * size + tiniest(dtype)
 }
 
+/// Cells of an adaptive pool in a dimension are fewer.
+const MOST: usize = if cfg!(miri) { 4 } else { 9 };
+
 const FLOATS: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
 
 proptest! {
@@ -161,11 +164,11 @@ proptest! {
     }
 
     #[test]
-    fn adaptive(seed: u64, which in 0..4usize, h in 1usize..9, w in 1usize..9) {
+    fn adaptive(seed: u64, which in 0..4usize, h in 1..MOST, w in 1..MOST) {
         let _guard = fixed_level();
         let dtype = FLOATS[which];
         let rng = &mut Numbers(seed);
-        let size = [1 + rng.below(12), 1 + rng.below(12)];
+        let size = [1 + rng.below(MOST + 3), 1 + rng.below(MOST + 3)];
         let x = Operand::random(rng, &[2, 3, size[0], size[1]], dtype, false);
         let y = Operand::random(rng, &[2, 3, h, w], dtype, false);
         let params = PoolParams { kernel: [1; 2], stride: [1; 2], padding: [0; 2], dilation: [1; 2], count_include_pad: true };

@@ -126,8 +126,8 @@ unsafe fn job<S: Simd, T: Real>(
 fn job_size<T>(p: &Product<T>) -> (usize, usize) {
     let (mut mc, mut nj) = (MC, NJ);
     while p.m.div_ceil(mc) * p.n.div_ceil(nj) < 8 && mc.min(p.m) * nj.min(p.n) * p.k.min(KA) > PARALLEL {
-        if mc.min(p.m) > nj.min(p.n) || nj == NJ / 4 {
-            if mc == 24 {
+        if mc.min(p.m) > nj.min(p.n) || nj == NJ_LEAST {
+            if mc == MC_LEAST {
                 break;
             }
             mc /= 2;

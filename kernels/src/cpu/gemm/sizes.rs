@@ -22,15 +22,19 @@ use crate::cpu::simd::Simd;
 /// Steps of k in a block.
 pub const KC: usize = if cfg!(miri) { 8 } else { 256 };
 /// Rows of a job; a multiple of every `MR`.
-pub const MC: usize = if cfg!(miri) { 24 } else { 192 };
+pub const MC: usize = if cfg!(miri) { 12 } else { 192 };
+/// Rows of the smallest job, where a product gives only a few; alike.
+pub const MC_LEAST: usize = if cfg!(miri) { MC } else { 24 };
 /// Columns of a job; a multiple of every panel's width.
-pub const NJ: usize = if cfg!(miri) { 32 } else { 256 };
+pub const NJ: usize = if cfg!(miri) { 16 } else { 256 };
+/// Columns of the smallest job.
+pub const NJ_LEAST: usize = if cfg!(miri) { 8 } else { 64 };
 /// Steps of k packed at once.
 pub const KA: usize = if cfg!(miri) { 2 } else { 4 } * KC;
 /// Rows packed at once.
 pub const MA: usize = if cfg!(miri) { MC } else { 1152 };
 /// Columns packed at once.
-pub const NC: usize = if cfg!(miri) { 2 } else { 4 } * NJ;
+pub const NC: usize = if cfg!(miri) { 1 } else { 4 } * NJ;
 
 /// Products of fewer multiply-adds than this are not packed.
 pub const SMALL: usize = if cfg!(miri) { 500 } else { 128 * 1024 };
