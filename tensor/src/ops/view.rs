@@ -7,7 +7,8 @@ use crate::tensor::{Meta, Tensor, wrap_dim};
 use taper_autograd::{Value, op};
 use taper_kernels::{Dims, Layout};
 
-/// Sizes with one `-1` to be inferred, as `reshape` takes them.
+/// Sizes with one `-1` to be inferred, as `reshape` takes them: `[2, -1]`, or sizes as tensors give them,
+/// `[x.size(0), 4]`.
 pub trait IntoReshape {
     /// The sizes as given.
     fn into_sizes(self) -> Vec<isize>;
@@ -17,11 +18,15 @@ impl<T: IntoDims> IntoReshape for T {
         self.into_dims()
     }
 }
-impl IntoReshape for &[usize] {
-    fn into_sizes(self) -> Vec<isize> {
-        self.iter().map(|&n| n as isize).collect()
-    }
+// `i32` is what literals alone become.
+macro_rules! into_reshape {
+    ($([$($g:tt)*] $t:ty),*) => { $(
+        impl<$($g)*> IntoReshape for $t {
+            fn into_sizes(self) -> Vec<isize> { self.iter().map(|&n| n as isize).collect() }
+        }
+    )* };
 }
+into_reshape!([] &[usize], [] Vec<usize>, [] &Vec<usize>, [const N: usize] [usize; N], [const N: usize] &[usize; N], [const N: usize] [i32; N], [const N: usize] &[i32; N]);
 impl IntoReshape for () {
     fn into_sizes(self) -> Vec<isize> {
         vec![]

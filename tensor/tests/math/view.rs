@@ -83,3 +83,15 @@ fn errors() {
     assert!(panic_of(|| Tensor::zeros([1, 1, 1]).t()).contains("at most 2 dimensions"));
     assert!(x.try_reshape([5]).is_err() && x.try_select(0, 2).is_err() && x.try_narrow(0, 0, 3).is_err());
 }
+
+#[test]
+fn reshape_takes_literals_and_sizes_of_tensors() {
+    let x = Tensor::arange(0, 12, 1);
+    let n = x.size(0) / 4;
+    for y in
+        [x.reshape([n, 4]), x.reshape([-1, 4]), x.reshape([3, -1]), x.reshape(vec![n, 4]), x.view(&[n, 4])]
+    {
+        assert_eq!(y.shape(), [3, 4]);
+    }
+    assert_eq!(x.reshape(-1).shape(), [12]);
+}
