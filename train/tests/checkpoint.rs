@@ -1,10 +1,17 @@
 //! Checkpoints: what is saved comes back; what does not fit says which file and which part.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use taper_nn::{BatchNorm1d, Forward, Linear, Module, sequential};
 use taper_optim::lr_scheduler::{LrScheduler, StepLR};
 use taper_optim::{Adam, Optimizer, SGD};
 use taper_tensor::{State, Tensor, manual_seed};
 use taper_train::{Accuracy, Checkpoint, Mean};
+
+/// One test at a time: making a layer draws from the global stream, which is compared here.
+fn alone() -> MutexGuard<'static, ()> {
+    static STREAM: Mutex<()> = Mutex::new(());
+    STREAM.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A little training; gives the losses.
 fn train(model: &dyn Forward, optimizer: &mut Adam, scheduler: &mut StepLR, steps: usize) -> Vec<f64> {
@@ -21,6 +28,7 @@ fn train(model: &dyn Forward, optimizer: &mut Adam, scheduler: &mut StepLR, step
 
 #[test]
 fn a_run_goes_on_as_it_would_have() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run.safetensors");
     assert!(Checkpoint::find(&path).unwrap().is_none());
@@ -78,6 +86,7 @@ fn a_run_goes_on_as_it_would_have() {
 /// The file is as PyTorch users would lay it out, and any program's tree will do.
 #[test]
 fn the_file_is_a_tree() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run.safetensors");
     let model = Linear::new(2, 1);
@@ -94,6 +103,7 @@ fn the_file_is_a_tree() {
 
 #[test]
 fn what_does_not_fit_says_where() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run.safetensors");
     let model = Linear::new(2, 1);
