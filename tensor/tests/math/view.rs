@@ -89,7 +89,7 @@ fn reshape_takes_literals_and_sizes_of_tensors() {
     let x = Tensor::arange(0, 12, 1);
     let n = x.size(0) / 4;
     for y in
-        [x.reshape([n, 4]), x.reshape([-1, 4]), x.reshape([3, -1]), x.reshape(vec![n, 4]), x.view(&[n, 4])]
+        [x.reshape([n, 4]), x.reshape([-1, 4]), x.reshape([3, -1]), x.reshape(vec![n, 4]), x.view([n, 4])]
     {
         assert_eq!(y.shape(), [3, 4]);
     }
