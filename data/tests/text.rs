@@ -1,5 +1,12 @@
 //! Text by characters.
 
+mod wounds;
+
+use std::io::Read;
+
+use flate2::Compression;
+use flate2::read::GzEncoder;
+use proptest::prelude::*;
 use taper_data::{CharVocab, DataLoader, Dataset, Error, TextDataset, read_text, text_from};
 use taper_tensor::Tensor;
 
@@ -61,6 +68,12 @@ fn windows_out_of_range() {
     TextDataset::new(&Tensor::arange(0, 10, 1), 3).get(7);
 }
 
+fn packed(text: &str) -> Vec<u8> {
+    let mut bytes = vec![];
+    GzEncoder::new(text.as_bytes(), Compression::best()).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
 #[test]
 fn files() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,9 +83,31 @@ fn files() {
     assert_eq!(text_from(&b"ab\xffc"[..], "t").unwrap_err().to_string(), "t: byte 2: not UTF-8: byte ff");
     assert!(matches!(read_text("no/such"), Err(Error::Io { .. })));
     let license = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../LICENSE-MIT")).unwrap();
-    let mut packed = flate2::read::GzEncoder::new(license.as_bytes(), flate2::Compression::best());
-    let mut bytes = vec![];
-    std::io::Read::read_to_end(&mut packed, &mut bytes).unwrap();
+    let bytes = packed(&license);
     assert_eq!(text_from(&bytes[..], "license.gz").unwrap(), license);
     assert!(matches!(text_from(&bytes[..bytes.len() - 9], "license.gz"), Err(Error::Gzip { .. })));
+}
+
+/// A page of a real book, with letters of two and three bytes.
+fn page() -> String {
+    let book = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/moby-dick/chapters-1-19.txt");
+    std::fs::read_to_string(book).unwrap().chars().take(2000).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(wounds::cases()))]
+
+    /// Whatever happens to a file, it is text or refused: never a panic.
+    #[test]
+    fn damaged_files(
+        plain_file in wounds::wounded(page().into_bytes(), 20),
+        packed_file in wounds::wounded(packed(&page()), 20),
+    ) {
+        for bytes in [plain_file, packed_file] {
+            match text_from(&bytes[..], "page") {
+                Ok(text) => prop_assert_eq!(CharVocab::new(&text).encode(&text).numel(), text.chars().count()),
+                Err(error) => prop_assert!(error.to_string().starts_with("page: "), "{}", error),
+            }
+        }
+    }
 }
