@@ -1,7 +1,7 @@
 //! Adagrad.
 
 use crate::optimizer::{Algorithm, Optim, Slots, run};
-use crate::options::options;
+use crate::options::{not_negative, options};
 use taper_tensor::kernels::OptimizerOp;
 use taper_tensor::{State, Tensor};
 
@@ -23,6 +23,10 @@ options! {
     }
     fixed { "foreach": State::None, "differentiable": State::Bool(false), "fused": State::None, }
     momentum(_o) None;
+    valid(o) not_negative(&[
+        ("learning rate", o.lr), ("lr_decay", o.lr_decay), ("weight_decay", o.weight_decay),
+        ("initial_accumulator_value", o.initial_accumulator_value), ("epsilon", o.eps),
+    ]);
 }
 
 /// The rule of [`Adagrad`].

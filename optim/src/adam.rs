@@ -1,7 +1,7 @@
 //! Adam and AdamW.
 
 use crate::optimizer::{Algorithm, Optim, Slots, run};
-use crate::options::options;
+use crate::options::{not_negative, options};
 use taper_tensor::kernels::OptimizerOp;
 use taper_tensor::{State, Tensor};
 
@@ -29,6 +29,14 @@ macro_rules! adam {
                 "fused": State::None, "decoupled_weight_decay": State::Bool($decoupled),
             }
             momentum(o) Some(&mut o.betas.0);
+            valid(o) {
+                for (i, beta) in [o.betas.0, o.betas.1].into_iter().enumerate() {
+                    if !(0.0..1.0).contains(&beta) {
+                        return Err(format!("invalid beta parameter at index {i}: {beta}"));
+                    }
+                }
+                not_negative(&[("learning rate", o.lr), ("epsilon", o.eps), ("weight_decay", o.weight_decay)])
+            };
         }
 
         #[doc = concat!("The rule of [`", $name, "`].")]

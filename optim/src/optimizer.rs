@@ -32,6 +32,11 @@ pub trait Hyper: Clone + Default + Send {
     fn set_lr(&mut self, lr: f64);
     /// Momentum or `beta1`.
     fn momentum(&mut self) -> Option<&mut f64>;
+    /// Says which value an optimizer cannot work with.
+    ///
+    /// # Errors
+    /// For values that PyTorch refuses.
+    fn check(&self) -> Result<(), String>;
     /// Names and values in PyTorch's order.
     fn save(&self) -> Vec<(&'static str, State)>;
     /// Takes over the values that are there.
@@ -105,7 +110,8 @@ impl<A: Algorithm> Optim<A> {
     /// Several groups, each with its options.
     ///
     /// # Panics
-    /// For no parameters at all, a parameter that comes twice, or a learning rate that is negative or NaN.
+    /// For no parameters at all, a parameter that comes twice, or options that PyTorch refuses,
+    /// such as a negative learning rate.
     #[track_caller]
     pub fn with_groups(groups: impl IntoIterator<Item = (Vec<Parameter>, A::Options)>) -> Self {
         let mut optimizer = Optim { groups: Vec::new(), state: Vec::new() };
@@ -126,8 +132,9 @@ impl<A: Algorithm> Optim<A> {
     /// As [`with_groups`](Self::with_groups).
     #[track_caller]
     pub fn add_param_group(&mut self, params: Vec<Parameter>, options: A::Options) {
-        let lr = options.lr();
-        assert!(lr >= 0.0, "{}: invalid learning rate {lr}", A::NAME);
+        if let Err(why) = options.check() {
+            panic!("{}: {why}", A::NAME);
+        }
         for (i, p) in params.iter().enumerate() {
             let known = self.groups.iter().flat_map(|g| &g.params).chain(&params[..i]);
             assert!(!known.into_iter().any(|q| q.is(p)), "{}: a parameter appears in two places", A::NAME);

@@ -37,11 +37,20 @@ impl Setting for (f64, f64) {
     }
 }
 
+/// Numbers that must not be negative (nor NaN), with their names.
+pub(crate) fn not_negative(values: &[(&str, f64)]) -> Result<(), String> {
+    match values.iter().find(|(_, v)| v.is_nan() || *v < 0.0) {
+        Some((name, v)) => Err(format!("invalid {name} {v}")),
+        None => Ok(()),
+    }
+}
+
 /// Declares an optimizer's options with PyTorch's defaults, in the order of its state dict. `fixed`
-/// entries are PyTorch's switches that have no meaning here; they are written for PyTorch to read.
+/// entries are PyTorch's switches that have no meaning here; they are written for PyTorch to read. `valid`
+/// says what PyTorch refuses.
 macro_rules! options {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $t:ty = $default:expr,)* }
-     fixed { $($key:literal: $value:expr,)* } momentum($options:ident) $momentum:expr;) => {
+     fixed { $($key:literal: $value:expr,)* } momentum($options:ident) $momentum:expr; valid($given:ident) $valid:expr;) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name { $($(#[$field_doc])* pub $field: $t,)* }
@@ -54,6 +63,7 @@ macro_rules! options {
             fn lr(&self) -> f64 { self.lr }
             fn set_lr(&mut self, lr: f64) { self.lr = lr }
             fn momentum(&mut self) -> Option<&mut f64> { let $options = self; $momentum }
+            fn check(&self) -> Result<(), String> { let $given = self; $valid }
             fn save(&self) -> Vec<(&'static str, taper_tensor::State)> {
                 vec![$((stringify!($field), $crate::options::Setting::to_state(&self.$field)),)* $(($key, $value),)*]
             }

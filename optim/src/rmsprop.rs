@@ -1,7 +1,7 @@
 //! RMSprop.
 
 use crate::optimizer::{Algorithm, Optim, Slots, run};
-use crate::options::options;
+use crate::options::{not_negative, options};
 use taper_tensor::kernels::OptimizerOp;
 use taper_tensor::{State, Tensor};
 
@@ -25,6 +25,10 @@ options! {
     }
     fixed { "capturable": State::Bool(false), "foreach": State::None, "differentiable": State::Bool(false), }
     momentum(o) Some(&mut o.momentum);
+    valid(o) not_negative(&[
+        ("learning rate", o.lr), ("epsilon", o.eps), ("momentum", o.momentum), ("weight_decay", o.weight_decay),
+        ("alpha", o.alpha),
+    ]);
 }
 
 /// The rule of [`RMSprop`].

@@ -1,9 +1,11 @@
 //! Stochastic gradient descent.
 
 use crate::optimizer::{Algorithm, Optim, Slots, run};
-use crate::options::options;
+use crate::options::{not_negative, options};
 use taper_tensor::kernels::OptimizerOp;
 use taper_tensor::{State, Tensor};
+
+const NESTEROV: &str = "nesterov needs a momentum and zero dampening";
 
 options! {
     /// Options of [`SGD`], with PyTorch's defaults.
@@ -23,6 +25,12 @@ options! {
     }
     fixed { "foreach": State::None, "differentiable": State::Bool(false), "fused": State::None, }
     momentum(o) Some(&mut o.momentum);
+    valid(o) {
+        if o.nesterov && (o.momentum <= 0.0 || o.dampening != 0.0) {
+            return Err(NESTEROV.into());
+        }
+        not_negative(&[("learning rate", o.lr), ("momentum", o.momentum), ("weight_decay", o.weight_decay)])
+    };
 }
 
 /// The rule of [`SGD`].
@@ -47,10 +55,7 @@ impl Algorithm for SgdRule {
 
     #[track_caller]
     fn update(o: &SGDOptions, param: &mut Tensor, grad: &Tensor, slots: &mut Slots) {
-        assert!(
-            !o.nesterov || (o.momentum > 0.0 && o.dampening == 0.0),
-            "SGD: nesterov needs a momentum and zero dampening"
-        );
+        assert!(!o.nesterov || (o.momentum > 0.0 && o.dampening == 0.0), "SGD: {NESTEROV}");
         let first = slots.tensors[0].is_none();
         if o.momentum != 0.0 && first {
             slots.tensors[0] = Some(param.detach().zeros_like());

@@ -4,6 +4,7 @@
 mod clip;
 mod fixture;
 mod made;
+mod options;
 mod schedulers;
 mod state;
 mod trajectories;
