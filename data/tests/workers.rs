@@ -174,35 +174,3 @@ fn sets_in_memory_draw_nothing_and_are_not_copied() {
 fn prefetch_of_nothing() {
     let _ = DataLoader::new(vec![1i64]).prefetch_factor(0);
 }
-
-/// How much of a slow decode workers hide: `cargo test -p taper-data --release --test workers -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    const ITEMS: usize = 320;
-    let decode = Duration::from_millis(2);
-    let step = Duration::from_millis(20);
-    for (what, busy) in [("waits", false), ("computes", true)] {
-        for workers in [0, 1, 2, 4, 8] {
-            let set = vec![0i64; ITEMS].map(move |i| {
-                let start = Instant::now();
-                while busy && start.elapsed() < decode {
-                    std::hint::spin_loop();
-                }
-                if !busy {
-                    sleep(decode);
-                }
-                i
-            });
-            let loader = DataLoader::new(set).batch_size(16).num_workers(workers);
-            let start = Instant::now();
-            for _ in &loader {
-                sleep(step);
-            }
-            println!(
-                "decode of 2 ms that {what}, batches of 16, step of 20 ms, {workers} workers: {:.0} ms a batch",
-                start.elapsed().as_secs_f64() * 1e3 / (ITEMS / 16) as f64
-            );
-        }
-    }
-}
