@@ -37,8 +37,8 @@ pub struct EarlyStopping {
     min_delta: f64,
     mode: Mode,
     steps: usize,
+    /// Values in a row that were no better.
     wait: usize,
-    stopped: bool,
     best: Option<f64>,
     /// Step whose weights are kept, and those.
     kept: Option<(usize, StateDict)>,
@@ -59,7 +59,6 @@ impl EarlyStopping {
             mode: Mode::Min,
             steps: 0,
             wait: 0,
-            stopped: false,
             best: None,
             kept: None,
         }
@@ -101,14 +100,13 @@ impl EarlyStopping {
             self.kept = Some((self.steps, model.state_dict()));
         }
         self.wait = if better || self.steps == 0 { 0 } else { self.wait + 1 };
-        self.stopped = !better && self.steps > 0 && self.wait >= self.patience;
         self.steps += 1;
-        self.stopped
+        self.stopped()
     }
 
     /// Whether the last step said to stop.
     pub fn stopped(&self) -> bool {
-        self.stopped
+        self.wait > 0 && self.wait >= self.patience
     }
 
     /// The best value so far.
@@ -146,7 +144,6 @@ impl Stateful for EarlyStopping {
         State::map([
             ("steps", self.steps.into()),
             ("wait", self.wait.into()),
-            ("stopped", self.stopped.into()),
             ("best", self.best.into()),
             ("best_step", self.best_step().into()),
             ("best_state", self.best_state().cloned().into()),
@@ -158,8 +155,6 @@ impl Stateful for EarlyStopping {
         let error = |message: &str| StateError::new(TARGET, message);
         let there = |name: &str| state.get(name).filter(|s| !matches!(s, State::None));
         let (steps, wait) = (int(state, TARGET, "steps")?, int(state, TARGET, "wait")?);
-        let stopped = state.get("stopped").and_then(State::as_bool);
-        let stopped = stopped.ok_or_else(|| error("stopped should be true or false"))?;
         let best =
             there("best").map(|b| b.as_f64().ok_or_else(|| error("best should be a number"))).transpose()?;
         let kept = match there("best_state") {
@@ -170,7 +165,7 @@ impl Stateful for EarlyStopping {
                 Some((int(state, TARGET, "best_step")?, weights))
             }
         };
-        (self.steps, self.wait, self.stopped, self.best, self.kept) = (steps, wait, stopped, best, kept);
+        (self.steps, self.wait, self.best, self.kept) = (steps, wait, best, kept);
         Ok(())
     }
 }
