@@ -5,7 +5,8 @@
 //!   [`View`], [`ViewMut`], [`Src`]: operands.
 //! - [`Backend`]: the kernel families a device must offer; [`cpu::Cpu`] is the one that is there.
 //!
-//! Nothing here knows a tensor or a gradient. This is the one crate of taper that may use `unsafe`.
+//! Nothing here knows a tensor or a gradient. This is the one crate of taper
+//! that may use `unsafe`, but for the memory map of `io`.
 
 mod backend;
 mod buffer;
