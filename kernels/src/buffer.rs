@@ -2,26 +2,41 @@
 //!
 //! A fresh large allocation costs one page fault per 4 KiB, more than the arithmetic of most
 //! elementwise kernels; so freed buffers are kept and handed out again.
+//!
+//! A buffer may also show bytes that somebody else owns, such as a mapped file: it becomes a copy when
+//! it is written.
 
 use crate::dtype::Element;
 use std::alloc::{Layout as AllocLayout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Alignment of every buffer: a cache line, and the widest SIMD vector.
 pub const ALIGN: usize = 64;
 /// Bytes kept for reuse at most.
 const CACHE_LIMIT: usize = 1 << 30;
 
+/// Something that holds bytes which stay where they are while it lives.
+pub type Owner = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
 /// Owned bytes, aligned to [`ALIGN`] and always initialised (with zeros, or with what an earlier
-/// owner left).
+/// owner left); or bytes of an [`Owner`], copied on the first write.
 pub struct Buffer {
     ptr: NonNull<u8>,
     len: usize,
-    class: usize,
+    home: Home,
 }
 
-// SAFETY: a Buffer owns its memory alone, like a Box<[u8]>.
+/// Who frees the bytes.
+enum Home {
+    /// The buffer: they are of this size class.
+    Class(usize),
+    /// Another owner, who keeps them unchanged as long as this reference to it lives.
+    Foreign(#[expect(dead_code, reason = "held for its drop")] Owner),
+}
+
+// SAFETY: a Buffer owns its memory alone, like a Box<[u8]>, or shares an owner that is Send and Sync.
 unsafe impl Send for Buffer {}
 // SAFETY: shared access only reads.
 unsafe impl Sync for Buffer {}
@@ -99,13 +114,21 @@ impl Buffer {
     pub fn new(len: usize) -> Self {
         let class = size_class(len);
         if let Some(ptr) = cache().take(class) {
-            return Buffer { ptr, len, class };
+            return Buffer { ptr, len, home: Home::Class(class) };
         }
         let layout = class_layout(class);
         // SAFETY: the class is at least ALIGN bytes, so the layout is not empty.
         let ptr = unsafe { alloc_zeroed(layout) };
         let Some(ptr) = NonNull::new(ptr) else { handle_alloc_error(layout) };
-        Buffer { ptr, len, class }
+        Buffer { ptr, len, home: Home::Class(class) }
+    }
+
+    /// A range of an owner's bytes, not copied; `None` where the owner has no such range, or it begins
+    /// at an address where elements of 8 bytes may not lie.
+    pub fn foreign(owner: Owner, range: Range<usize>) -> Option<Self> {
+        let bytes = (*owner).as_ref().get(range)?;
+        let (ptr, len) = (NonNull::from(bytes).cast(), bytes.len());
+        ptr.cast::<u64>().is_aligned().then_some(Buffer { ptr, len, home: Home::Foreign(owner) })
     }
 
     /// `len` zero bytes.
@@ -134,22 +157,26 @@ impl Buffer {
 
     /// The memory seen as elements (bytes left over at the end are not seen).
     pub fn as_slice<T: Element>(&self) -> &[T] {
-        // SAFETY: aligned to ALIGN, initialised, `len` bytes long; any bits are a valid Element.
+        // SAFETY: aligned for any Element, initialised, `len` bytes long; any bits are a valid Element.
         unsafe { std::slice::from_raw_parts(self.ptr.as_ptr().cast(), self.len / size_of::<T>()) }
     }
 
-    /// The memory seen as elements, to write.
+    /// The memory seen as elements, to write; foreign bytes are copied first.
     pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T] {
-        // SAFETY: as in `as_slice`, and borrowed uniquely.
+        if let Home::Foreign(_) = self.home {
+            *self = self.clone();
+        }
+        // SAFETY: as in `as_slice`, and owned and borrowed uniquely.
         unsafe { std::slice::from_raw_parts_mut(self.ptr.as_ptr().cast(), self.len / size_of::<T>()) }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if !cache().put(self.class, self.ptr) {
+        let Home::Class(class) = self.home else { return };
+        if !cache().put(class, self.ptr) {
             // SAFETY: allocated in `new` with this layout, and not kept by the cache.
-            unsafe { dealloc(self.ptr.as_ptr(), class_layout(self.class)) }
+            unsafe { dealloc(self.ptr.as_ptr(), class_layout(class)) }
         }
     }
 }
@@ -189,5 +216,19 @@ mod tests {
         assert_eq!(b.clone().as_slice::<f64>()[3], 2.5);
         drop(b);
         assert!(Buffer::zeroed(999).bytes().iter().all(|&x| x == 0));
+    }
+
+    #[test]
+    fn foreign_bytes_are_shared_until_written() {
+        let owner = Arc::new((0..64).collect::<Vec<u8>>());
+        let at = owner.as_ptr().align_offset(8);
+        let mut b = Buffer::foreign(owner.clone(), at..at + 3).unwrap();
+        assert_eq!((b.bytes(), b.bytes().as_ptr()), (&owner[at..at + 3], owner[at..].as_ptr()));
+        assert_eq!(Arc::strong_count(&owner), 2);
+        b.bytes_mut()[0] = 99;
+        assert_eq!((b.bytes()[0], b.bytes()[1], owner[at]), (99, owner[at + 1], at as u8));
+        assert_eq!(Arc::strong_count(&owner), 1);
+        assert!(Buffer::foreign(owner.clone(), at + 1..at + 3).is_none(), "not aligned");
+        assert!(Buffer::foreign(owner.clone(), at..65).is_none(), "not there");
     }
 }

@@ -77,6 +77,28 @@ impl Layout {
         self.shape.iter().product()
     }
 
+    /// Whether two indices may be one element. Also true of some layouts, never made by views, whose
+    /// dimensions interleave without meeting.
+    pub fn may_overlap(&self) -> bool {
+        if self.is_contiguous() {
+            return false;
+        }
+        let mut dims: SmallVec<[(u128, u128); 6]> = self
+            .shape
+            .iter()
+            .zip(&self.strides)
+            .filter(|&(&n, _)| n > 1)
+            .map(|(&n, &s)| (s.unsigned_abs() as u128, n as u128 - 1))
+            .collect();
+        dims.sort_unstable();
+        let mut reach = 0;
+        dims.into_iter().any(|(step, last)| {
+            let meets = step <= reach;
+            reach += step * last;
+            meets
+        })
+    }
+
     /// True if the elements lie in row-major order without gaps (dimensions of size 1 do not count).
     pub fn is_contiguous(&self) -> bool {
         let mut step = 1isize;
@@ -268,6 +290,19 @@ mod tests {
             l.unsqueeze(1).permute(&[2, 0, 1, 3]).reshape(&[3, 1, 2, 4]).unwrap().shape(),
             &[3, 1, 2, 4]
         );
+    }
+
+    #[test]
+    fn overlaps() {
+        let l = Layout::contiguous(&[2, 3, 4]);
+        for plain in [l.clone(), l.permute(&[2, 0, 1]), l.slice(2, 3, 2, -2), l.slice(0, 1, 1, 1)] {
+            assert!(!plain.may_overlap(), "{plain:?}");
+        }
+        assert!(l.unsqueeze(0).broadcast_to(&[5, 2, 3, 4]).unwrap().may_overlap());
+        assert!(Layout::new(&[4usize, 3][..], &[1isize, 1][..], 0).may_overlap(), "windows");
+        assert!(!Layout::new(&[4usize, 3][..], &[1isize, 5][..], 0).may_overlap());
+        assert!(Layout::new(&[4usize, 3][..], &[1isize, -3][..], 6).may_overlap());
+        assert!(!Layout::new(&[1usize, 3][..], &[0isize, 1][..], 0).may_overlap());
     }
 
     #[test]

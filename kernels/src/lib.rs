@@ -19,7 +19,7 @@ pub mod random;
 mod view;
 
 pub use backend::*;
-pub use buffer::{ALIGN, Buffer, cached_bytes, empty_cache};
+pub use buffer::{ALIGN, Buffer, Owner, cached_bytes, empty_cache};
 pub use device::{Device, Storage};
 pub use dtype::{DType, Element, Scalar, bf16, f16};
 pub use error::{Error, Result};

@@ -13,6 +13,7 @@ mod operand;
 mod ops;
 mod random;
 mod state;
+mod storage;
 mod tensor;
 
 pub use creation::{NestedArray, tensor};
@@ -26,6 +27,7 @@ pub use random::{
     Generator, IntoSeed, get_rng_state, initial_seed, manual_seed, set_rng_state, with_generator, with_seed,
 };
 pub use state::{Key, OrderedMap, State, StateDict, StateError, Stateful};
+pub use storage::UntypedStorage;
 pub use taper_autograd::{self as autograd, GradcheckError, GradcheckOptions, gradcheck, gradgradcheck};
 pub use taper_kernels as kernels;
 pub use taper_kernels::{DType, Device, Scalar, bf16, f16};

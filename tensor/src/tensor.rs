@@ -146,8 +146,7 @@ impl Tensor {
     /// overlap, is copied first. Keeps the place on the tape.
     #[track_caller]
     pub fn as_view_mut(&mut self) -> ViewMut<'_> {
-        let overlaps = self.layout.shape().iter().zip(self.layout.strides()).any(|(&n, &s)| n > 1 && s == 0);
-        if overlaps || Arc::get_mut(&mut self.storage).is_none() {
+        if self.layout.may_overlap() || Arc::get_mut(&mut self.storage).is_none() {
             let mut copy = self.empty_alike();
             let backend = ok(self.device().backend().map_err(Error::kernel("clone")));
             ok(backend.copy(self.as_view(), copy.as_view_mut()).map_err(Error::kernel("clone")));

@@ -13,5 +13,6 @@ mod norm;
 mod pool;
 mod reduce;
 mod softmax;
+mod storage;
 mod unary;
 mod view;
