@@ -3,6 +3,7 @@
 //! | extension | what it holds | who else reads it |
 //! |---|---|---|
 //! | `.safetensors` | any tree; of named tensors alone, an ordinary safetensors file | Hugging Face's libraries |
+//! | `.pt`, `.pth` | any tree | PyTorch, with `torch.load(path, weights_only=True)` |
 //! | `.npz` | named tensors | numpy |
 //! | `.npy` | one tensor | numpy |
 //!
@@ -30,6 +31,7 @@ mod atomic;
 mod error;
 mod map;
 mod numpy;
+pub mod pt;
 pub mod safetensors;
 mod value;
 
@@ -50,6 +52,7 @@ pub fn save(value: &(impl ToState + ?Sized), path: impl AsRef<Path>) -> Result<(
     let path = path.as_ref();
     match Format::of(path)? {
         Format::Safetensors => safetensors::save(value, path),
+        Format::Pt => pt::save(value, path),
         Format::Npy => npy::save_state(&value.to_state(), path),
         Format::Npz => npz::save_state(&value.to_state(), path),
     }
@@ -63,6 +66,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<State> {
     let path = path.as_ref();
     match Format::of(path)? {
         Format::Safetensors => safetensors::load(path),
+        Format::Pt => Err(Error::format(path, "PyTorch's files are written here, not read yet")),
         Format::Npy => npy::load(path).map(State::Tensor),
         Format::Npz => npz::load(path).map(State::from),
     }
@@ -89,6 +93,7 @@ pub fn load_state_dict(path: impl AsRef<Path>) -> Result<StateDict> {
 
 enum Format {
     Safetensors,
+    Pt,
     Npy,
     Npz,
 }
@@ -97,11 +102,12 @@ impl Format {
     fn of(path: &Path) -> Result<Format> {
         match path.extension().and_then(|e| e.to_str()) {
             Some("safetensors") => Ok(Format::Safetensors),
+            Some("pt" | "pth") => Ok(Format::Pt),
             Some("npy") => Ok(Format::Npy),
             Some("npz") => Ok(Format::Npz),
             _ => Err(Error::format(
                 path,
-                "unknown file extension; taper reads and writes .safetensors, .npz and .npy",
+                "unknown file extension; taper reads and writes .safetensors, .pt, .pth, .npz and .npy",
             )),
         }
     }

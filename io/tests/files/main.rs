@@ -4,6 +4,7 @@ mod damage;
 mod disk;
 mod killed;
 mod numpy;
+mod pt_write;
 mod round_trip;
 mod saving;
 mod tree;
