@@ -160,13 +160,14 @@ impl MultiheadAttention {
         let bias = self.mask(&q, [n, l, s], options);
         let dropout = if self.training.get() { self.options.dropout } else { 0.0 };
         let (y, weights) = attend(&q, &k, &v, bias.as_ref(), dropout, (1.0 / (e / heads) as f64).sqrt());
-        let y = y.transpose(1, 2).reshape([n, l, e].as_slice());
+        // The length comes first in memory, as in PyTorch: a dropout that follows draws in that order.
+        let y = y.permute([2, 0, 1, 3]).reshape([l, n, e].as_slice());
         let y =
             y.linear(&self.out_proj.weight, self.out_proj.bias.as_ref().map(|b| b.as_tensor()).as_deref());
         let y = match (single, self.options.batch_first) {
-            (true, _) => y.squeeze(0),
-            (false, true) => y,
-            (false, false) => y.transpose(0, 1),
+            (true, _) => y.squeeze(1),
+            (false, true) => y.transpose(0, 1),
+            (false, false) => y,
         };
         record(self, &y);
         let weights = options.need_weights.then(|| {
