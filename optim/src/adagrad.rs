@@ -41,6 +41,7 @@ impl Algorithm for AdagradRule {
     const NAME: &'static str = "Adagrad";
     const SLOTS: &'static [&'static str] = &["sum"];
     const COUNTS_STEPS: bool = true;
+    const EAGER: bool = true;
     type Options = AdagradOptions;
 
     fn init(o: &AdagradOptions, param: &Tensor) -> Vec<Option<Tensor>> {

@@ -64,6 +64,12 @@ pub struct Slots {
     pub tensors: Vec<Option<Tensor>>,
 }
 
+impl Slots {
+    fn new<A: Algorithm>(options: &A::Options, param: &Parameter) -> Self {
+        Slots { step: 0.0, tensors: A::init(options, &param.value().detach()) }
+    }
+}
+
 /// The rule of an optimizer: hyper-parameters, what it remembers, and one update.
 pub trait Algorithm: Send + 'static {
     /// PyTorch's name.
@@ -72,6 +78,8 @@ pub trait Algorithm: Send + 'static {
     const SLOTS: &'static [&'static str];
     /// Whether the state dict has a `step`.
     const COUNTS_STEPS: bool;
+    /// Whether PyTorch's has a state of every parameter from the beginning, and expects to find it.
+    const EAGER: bool = false;
     /// The hyper-parameters.
     type Options: Hyper;
     /// Remembered tensors as they are before the first step.
@@ -160,10 +168,7 @@ impl<A: Algorithm> Optimizer for Optim<A> {
             for (group, states) in self.groups.iter().zip(&mut self.state) {
                 for (param, state) in group.params.iter().zip(states) {
                     let Some(grad) = param.grad() else { continue };
-                    let slots = state.get_or_insert_with(|| Slots {
-                        step: 0.0,
-                        tensors: A::init(&group.options, &param.value().detach()),
-                    });
+                    let slots = state.get_or_insert_with(|| Slots::new::<A>(&group.options, param));
                     slots.step += 1.0;
                     param.update(|p| A::update(&group.options, p, &grad, slots));
                 }
@@ -198,9 +203,10 @@ impl<A: Algorithm> Stateful for Optim<A> {
         let mut number = 0i64;
         for (group, slots) in self.groups.iter().zip(&self.state) {
             let first = number;
-            for slots in slots {
-                if let Some(s) =
-                    slots.as_ref().filter(|s| A::COUNTS_STEPS || s.tensors.iter().any(Option::is_some))
+            for (param, slots) in group.params.iter().zip(slots) {
+                let fresh = (A::EAGER && slots.is_none()).then(|| Slots::new::<A>(&group.options, param));
+                if let Some(s) = (slots.as_ref().or(fresh.as_ref()))
+                    .filter(|s| A::COUNTS_STEPS || s.tensors.iter().any(Option::is_some))
                 {
                     states.insert(number, save_slots::<A>(s));
                 }

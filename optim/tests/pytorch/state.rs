@@ -2,7 +2,9 @@
 
 use crate::fixture::{list, read, text};
 use crate::trajectories::{Run, start};
-use taper_tensor::{Key, OrderedMap, State, Stateful, Tensor};
+use taper_nn::Parameter;
+use taper_optim::{Adagrad, AdagradOptions};
+use taper_tensor::{Key, OrderedMap, State, Stateful, Tensor, tensor};
 
 fn bits(tensors: &[Tensor]) -> Vec<Vec<u8>> {
     tensors.iter().map(Tensor::to_bytes).collect()
@@ -173,4 +175,15 @@ fn extra_values_of_groups_are_kept() {
     fresh.optimizer.load_state_dict(&saved).unwrap();
     assert_eq!(fresh.optimizer.extra(1).get("initial_lr").and_then(State::as_f64), Some(0.5));
     assert!(fresh.optimizer.extra(0).is_empty());
+}
+
+#[test]
+fn adagrad_has_a_state_from_the_beginning() {
+    // PyTorch's step expects to find one of every parameter, whether it has had a gradient or not.
+    let options = AdagradOptions { initial_accumulator_value: 0.5, ..Default::default() };
+    let optimizer = Adagrad::with(vec![Parameter::new(tensor([1.0, 2.0]))], options);
+    let state = optimizer.state_dict();
+    let first = state.get("state").and_then(|s| s.as_map()?.get(&0)).unwrap();
+    let of = |name: &str| first.get(name).unwrap().as_tensor().unwrap().to_vec::<f32>();
+    assert_eq!((of("step"), of("sum")), (vec![0.0], vec![0.5, 0.5]));
 }

@@ -109,7 +109,8 @@ fn combine(seed: u64, crc: u32) -> u64 {
 
 /// The header before a record, padded so that the record begins at a multiple of [`ALIGNMENT`].
 fn local_header(name: &str, size: u64, at: u64) -> Vec<u8> {
-    let mut extra = zip64(size, at);
+    // The second size is that of the compressed record, which PyTorch gives behind it alone.
+    let mut extra = zip64(size, 0, at);
     let used = at + 30 + name.len() as u64 + extra.len() as u64 + 4;
     let padding = (used.next_multiple_of(ALIGNMENT) - used) as u16;
     extra.extend(b"FB");
@@ -143,11 +144,11 @@ fn descriptor(crc: u32, size: u64, at: u64) -> Vec<u8> {
 }
 
 /// The extra field for what 32 bits cannot say.
-fn zip64(size: u64, at: u64) -> Vec<u8> {
+fn zip64(size: u64, stored: u64, at: u64) -> Vec<u8> {
     let mut values = Vec::new();
     if size >= LIMIT {
         values.extend(size.to_le_bytes());
-        values.extend(size.to_le_bytes());
+        values.extend(stored.to_le_bytes());
     }
     if at >= LIMIT {
         values.extend(at.to_le_bytes());
@@ -171,7 +172,7 @@ fn short(n: u64) -> [u8; 4] {
 
 impl Entry {
     fn write(&self, out: &mut Vec<u8>) {
-        let extra = zip64(self.size, self.at);
+        let extra = zip64(self.size, self.size, self.at);
         out.extend(b"PK\x01\x02\0\0\0\0");
         out.extend(flags(self.size));
         out.extend([0; 6]);
@@ -234,13 +235,14 @@ mod tests {
             let mut entry = Vec::new();
             Entry { name: "a/data/0".into(), crc: 7, size, at }.write(&mut entry);
             assert_eq!(entry.len(), 54 + u16::from_le_bytes([entry[30], entry[31]]) as usize);
-            for extra in [&head[38..], &entry[54..]] {
+            for (extra, stored) in [(&head[38..], 0), (&entry[54..], size)] {
                 if values.is_empty() {
                     assert!(extra.first() != Some(&1));
                     continue;
                 }
                 assert_eq!(extra[..4], [1, 0, 8 * values.len() as u8, 0]);
                 for (i, &value) in values.iter().enumerate() {
+                    let value = if size >= LIMIT && i == 1 { stored } else { value };
                     assert_eq!(u64_at(extra, 4 + 8 * i), value);
                 }
             }
