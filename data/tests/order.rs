@@ -142,3 +142,29 @@ fn splits() {
         });
     }
 }
+
+/// What `kernels/tests/fixtures/rng-vectors.json` has of loaders and splits.
+#[test]
+fn vectors() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kernels/tests/fixtures/rng-vectors.json");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for seed in [42u64, 1] {
+        let _alone = STREAM.lock().unwrap_or_else(|e| e.into_inner());
+        let entries = &file[seed.to_string()];
+        manual_seed(seed);
+        let loader = DataLoader::new(TensorDataset::new(Tensor::arange(0, 10, 1))).shuffle(true);
+        let mut orders: Vec<Vec<i64>> =
+            (0..2).map(|_| loader.iter().flat_map(|b| b.to_vec::<i64>()).collect()).collect();
+        orders.push(Tensor::randint(0, 1000, 1).to_vec());
+        let expected = &entries["DataLoader10_shuffle_2epochs_then_randint1000"];
+        // The last is one draw, which the file repeats.
+        for (order, expected) in orders.iter().zip(expected.as_array().unwrap()) {
+            assert_eq!(order[..], numbers(expected)[..order.len()]);
+        }
+        manual_seed(seed);
+        let items: Vec<i64> = (0..10).collect();
+        let parts = random_split(&items, [7, 3], None);
+        let order: Vec<i64> = parts.iter().flat_map(|p| (0..p.len()).map(|i| p.get(i))).collect();
+        assert_eq!(order, numbers(&entries["random_split_7_3"]));
+    }
+}

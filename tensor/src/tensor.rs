@@ -150,21 +150,50 @@ impl Tensor {
             let mut copy = self.empty_alike();
             let backend = ok(self.device().backend().map_err(Error::kernel("clone")));
             ok(backend.copy(self.as_view(), copy.as_view_mut()).map_err(Error::kernel("clone")));
-            (self.storage, self.layout) = (copy.storage, copy.layout);
+            self.set_memory(copy);
         }
         let storage = Arc::get_mut(&mut self.storage).expect("just made unique");
         ViewMut::new(storage, self.dtype, &self.layout)
     }
 
-    /// Memory of its own for as many elements, laid out in the same order where this tensor's lie
-    /// without gaps, otherwise row-major.
+    /// Memory of its own for as many elements, without gaps and with its dimensions in the same order
+    /// (`torch.empty_like`); row-major where a step is backward or 0.
     #[track_caller]
     pub(crate) fn empty_alike(&self) -> Tensor {
         let empty = Tensor::empty_like(self);
         let l = &self.layout;
-        let dense =
-            l.span().len() == l.numel() && l.shape().iter().zip(l.strides()).all(|(&n, &s)| n == 1 || s > 0);
-        if dense { empty.with_layout(Layout::new(l.shape(), l.strides(), 0)) } else { empty }
+        if l.is_contiguous() || !l.shape().iter().zip(l.strides()).all(|(&n, &s)| n == 1 || s > 0) {
+            return empty;
+        }
+        let mut dims: Vec<usize> = (0..l.ndim()).filter(|&d| l.shape()[d] != 1).collect();
+        dims.sort_by_key(|&d| l.strides()[d]);
+        let (mut strides, mut step) = (vec![1; l.ndim()], 1);
+        for d in dims {
+            strides[d] = step;
+            step *= l.shape()[d] as isize;
+        }
+        empty.with_layout(Layout::new(l.shape(), strides.as_slice(), 0))
+    }
+
+    /// Memory of its own with the same steps, gaps included; as [`empty_alike`](Self::empty_alike) where a
+    /// step is backward or 0.
+    #[track_caller]
+    pub(crate) fn empty_strided_alike(&self) -> Tensor {
+        let l = &self.layout;
+        if l.numel() == 0 || !l.shape().iter().zip(l.strides()).all(|(&n, &s)| n == 1 || s > 0) {
+            return self.empty_alike();
+        }
+        Tensor::empty_with(l.span().len(), self).with_layout(Layout::new(l.shape(), l.strides(), 0))
+    }
+
+    /// Takes another tensor's memory and layout, and keeps the place on the tape.
+    pub(crate) fn set_memory(&mut self, from: Tensor) {
+        (self.storage, self.layout) = (from.storage, from.layout);
+    }
+
+    /// Whether nothing else sees this memory.
+    pub(crate) fn owns_memory(&self) -> bool {
+        Arc::strong_count(&self.storage) == 1 && !self.layout.may_overlap()
     }
 
     /// A row-major copy in memory of its own; detached.

@@ -163,6 +163,10 @@ fn strided(row: &Value, dtype: DType) -> Operand {
 
 #[test]
 fn order_and_dtypes_are_pytorchs() {
+    crate::at_every_level(order_and_dtypes);
+}
+
+fn order_and_dtypes() {
     let rows: Vec<Value> = serde_json::from_str(include_str!("../fixtures/draws.json")).unwrap();
     for row in rows.iter().step_by(if cfg!(miri) { 7 } else { 1 }) {
         let dtype = dtype(&row["dtype"]);
@@ -194,6 +198,41 @@ fn order_and_dtypes_are_pytorchs() {
         assert_eq!(g.u32() & 0x7FF_FFFF, row["after"].as_u64().unwrap() as u32, "{what}");
         assert_eq!(outside(&x), before, "{what}");
     }
+}
+
+/// Longer than every block and chunk of the code, at each instruction set and on one or three threads.
+#[test]
+fn long_draws_have_the_same_bits_everywhere() {
+    let n = if cfg!(miri) { 37 } else { 5003 };
+    let each: Vec<f64> = (0..n).map(|i| i as f64 / n as f64).collect();
+    let ops = [
+        RandomOp::Uniform { lo: -0.3, hi: 0.7 },
+        RandomOp::Normal { mean: 0.5, std: 2.0 },
+        RandomOp::Int { lo: -3, hi: 50 },
+        RandomOp::Int { lo: -3, hi: 1 << 40 },
+        RandomOp::Bernoulli { p: 0.3 },
+        RandomOp::BernoulliEach { p: &each, dtype: DType::F32 },
+        RandomOp::Permutation,
+    ];
+    let draws = || {
+        let (mut all, g) = (Vec::new(), &mut Generator::new(17));
+        for op in ops {
+            for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+                let mut out = Operand::dense(&[n], dtype, || 7.0);
+                Cpu.random(op, g, out.view_mut()).unwrap();
+                all.extend_from_slice(out.bytes());
+            }
+        }
+        all
+    };
+    let first = std::sync::Mutex::new(None);
+    crate::at_every_level(|| {
+        for threads in [1, 3] {
+            let found = on_threads(threads, draws);
+            let mut first = first.lock().unwrap();
+            assert!(first.get_or_insert_with(|| found.clone()) == &found, "on {threads} threads");
+        }
+    });
 }
 
 #[test]

@@ -52,10 +52,29 @@ pub fn conv2d<P: AsTensor>(
     x.conv2d(weight, optional!(bias), options)
 }
 
-/// Each element becomes 0 with probability `p` while training, the others grow by `1/(1 − p)`.
-#[track_caller]
-pub fn dropout(x: &Tensor, p: f64, training: bool) -> Tensor {
-    x.dropout(p, training)
+macro_rules! dropouts {
+    ($($(#[$doc:meta])* $name:ident;)*) => { $(
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $name(x: &Tensor, p: f64, training: bool) -> Tensor {
+            x.$name(p, training)
+        }
+    )* };
+}
+dropouts! {
+    /// Each element becomes 0 with probability `p` while training, the others grow by `1/(1 − p)`.
+    dropout;
+    /// [`dropout`] of whole channels of `[batch, channels, length]`, or without batch.
+    dropout1d;
+    /// [`dropout`] of whole channels of `[batch, channels, height, width]`.
+    dropout2d;
+    /// [`dropout`] of whole channels of `[batch, channels, depth, height, width]`, or without batch.
+    dropout3d;
+    /// While training, elements take with probability `p` the value that SELU tends to for large negative
+    /// numbers; all are scaled and moved so that mean 0 and variance 1 stay.
+    alpha_dropout;
+    /// [`alpha_dropout`] of whole channels of `[batch, channels, …]`.
+    feature_alpha_dropout;
 }
 
 /// Rows of `weight` at the positions in `index`; the row `padding_idx` gets no gradient.

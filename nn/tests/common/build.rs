@@ -103,6 +103,11 @@ pub fn layer(name: &str, a: &Args) -> Layer {
         "Flatten" => plain!(a, Flatten::builder(), start_dim: dim, end_dim: dim),
         "Identity" => plain!(a, Identity::builder()),
         "Dropout" => plain!(a, Dropout::builder(number(a.get("p").unwrap()))),
+        "Dropout1d" => plain!(a, Dropout1d::builder(number(a.get("p").unwrap()))),
+        "Dropout2d" => plain!(a, Dropout2d::builder(number(a.get("p").unwrap()))),
+        "Dropout3d" => plain!(a, Dropout3d::builder(number(a.get("p").unwrap()))),
+        "AlphaDropout" => plain!(a, AlphaDropout::builder(number(a.get("p").unwrap()))),
+        "FeatureAlphaDropout" => plain!(a, FeatureAlphaDropout::builder(number(a.get("p").unwrap()))),
         "Conv1d" => {
             plain!(a, Conv1d::builder(a.size(0), a.size(1), a.size(2)), stride: size, padding: padding,
             dilation: size, groups: size, bias: flag)

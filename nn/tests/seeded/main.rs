@@ -13,7 +13,7 @@ use fixture::{assert_close, each, list, load, number, shape, tensor, text};
 use serde_json::Value;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use taper_nn::init::{self, FanMode, Nonlinearity};
-use taper_nn::{Dropout, Forward, Linear, Module, Parameter, ReLU, sequential, summary};
+use taper_nn::{Conv2d, Dropout, Embedding, Forward, Linear, Module, Parameter, ReLU, sequential, summary};
 use taper_tensor::{Tensor, manual_seed};
 
 static GENERATOR: Mutex<()> = Mutex::new(());
@@ -116,6 +116,48 @@ fn functions_draw_as_in_pytorch() {
             assert_next(case);
         },
     );
+}
+
+/// The entries of `kernels/tests/fixtures/rng-vectors.json` that are layers and initialisations: one
+/// constructor or function after `manual_seed(seed)`.
+#[test]
+fn vectors() {
+    let _alone = alone();
+    let file = load("../../kernels/tests/fixtures/rng-vectors.json");
+    for seed in [42u64, 1] {
+        let entries = &file[seed.to_string()];
+        let flat = |v: &Value| -> Vec<f32> {
+            fn all(v: &Value) -> Vec<f64> {
+                v.as_array().map_or_else(|| vec![number(v)], |v| v.iter().flat_map(all).collect())
+            }
+            all(v).into_iter().map(|v| v as f32).collect()
+        };
+        let values = |module: &dyn Module| -> Vec<f32> {
+            module.parameters().iter().flat_map(|p| p.value().to_vec::<f32>()).collect()
+        };
+        let filled = |shape: [usize; 2], f: &dyn Fn(&Parameter)| {
+            let p = Parameter::new(Tensor::zeros(shape));
+            f(&p);
+            p.value().to_vec::<f32>()
+        };
+        let after = Nonlinearity::Relu;
+        let draws: [(&str, &dyn Fn() -> Vec<f32>); 6] = [
+            ("Linear_3_4(w,b)", &|| values(&Linear::new(3, 4))),
+            ("Conv2d_2_3_k3(w,b)", &|| values(&Conv2d::new(2, 3, 3))),
+            ("Embedding_5_4", &|| values(&Embedding::new(5, 4))),
+            ("xavier_uniform_5_6", &|| filled([5, 6], &|p| init::xavier_uniform_(p, 1.0))),
+            ("kaiming_normal_5_6_relu", &|| {
+                filled([5, 6], &|p| init::kaiming_normal_(p, FanMode::FanIn, after))
+            }),
+            ("trunc_normal_std0.7_m1_1_40", &|| {
+                filled([1, 40], &|p| init::trunc_normal_(p, 0.0, 0.7, -1.0, 1.0))
+            }),
+        ];
+        for (name, draw) in draws {
+            manual_seed(seed);
+            assert_eq!(draw(), flat(&entries[name]), "{name}, seed {seed}");
+        }
+    }
 }
 
 fn nonlinearity(name: &str, slope: Option<f64>) -> Nonlinearity {

@@ -2,10 +2,10 @@
 
 use super::{Generator, with};
 use crate::error::{Error, ok};
-use crate::operand::IntoShape;
+use crate::operand::{IntoShape, Operand};
 use crate::tensor::{Options, Tensor};
 use taper_autograd::{needs_grad, op};
-use taper_kernels::{DType, RandomOp};
+use taper_kernels::{DType, Dims, RandomOp, broadcast_shapes};
 
 const UNIT: RandomOp = RandomOp::Uniform { lo: 0.0, hi: 1.0 };
 const STANDARD: RandomOp = RandomOp::Normal { mean: 0.0, std: 1.0 };
@@ -74,8 +74,12 @@ impl Tensor {
     fn redraw(&mut self, name: &'static str, what: RandomOp, generator: Option<&mut Generator>) -> &mut Self {
         self.check_writable(name);
         if needs_grad(self) {
-            *self = self.drawn_like(name, what, generator);
+            *self = self.empty_strided_alike().fill_random(name, what, generator);
             return self;
+        }
+        if !self.owns_memory() {
+            // The numbers depend on the steps, so these stay.
+            self.set_memory(self.empty_strided_alike());
         }
         let backend = ok(self.device().backend().map_err(Error::kernel(name)));
         let out = self.as_view_mut();
@@ -187,5 +191,65 @@ impl Tensor {
         }
         let what = RandomOp::BernoulliEach { p: &p, dtype: self.dtype() };
         op(name, self.drawn_like(name, what, generator)).wrt(self, || |g: &Tensor| g.zeros_like()).done()
+    }
+
+    /// Normal numbers whose mean and standard deviation are tensors, or one of them a number
+    /// (`torch.normal(mean, std)`): `mean + z·std` over the shapes broadcast together. Gradients are 0.
+    ///
+    /// # Panics
+    /// For two numbers ([`normal`](Self::normal) takes a shape as well), for integers, for negative
+    /// deviations, and for shapes that do not fit.
+    #[track_caller]
+    pub fn normal_each(mean: impl Into<Operand>, std: impl Into<Operand>) -> Tensor {
+        Tensor::normal_each_with(mean, std, None)
+    }
+
+    /// As [`normal_each`](Self::normal_each) with a generator (`None` is the global one).
+    #[track_caller]
+    pub fn normal_each_with(
+        mean: impl Into<Operand>,
+        std: impl Into<Operand>,
+        generator: Option<&mut Generator>,
+    ) -> Tensor {
+        let name = "normal";
+        let (mean, std): (Operand, Operand) = (mean.into(), std.into());
+        let tensors: Vec<&Tensor> = [&mean, &std]
+            .into_iter()
+            .filter_map(|o| match o {
+                Operand::Tensor(t) => Some(t),
+                Operand::Scalar(_) => None,
+            })
+            .collect();
+        let like = *tensors.first().expect("normal_each: expected a tensor; for two numbers there is normal");
+        let mut shape = Dims::from(like.shape());
+        for t in &tensors {
+            assert!(t.dtype().is_float(), "{name}: expected floating-point tensors, got {}", t.dtype());
+            shape = broadcast_shapes(&shape, t.shape()).unwrap_or_else(|| {
+                panic!("{name}: shapes {:?} and {:?} do not broadcast", like.shape(), t.shape())
+            });
+        }
+        let least = match &std {
+            Operand::Tensor(t) if t.numel() == 0 => 0.0,
+            Operand::Tensor(t) => t.detach().min().item(),
+            Operand::Scalar(s) => s.to_f64(),
+        };
+        assert!(least >= 0.0, "{name}: expected standard deviations >= 0, got {least}");
+        let mean_of = |z: Tensor| match &mean {
+            Operand::Tensor(t) => z + t.detach(),
+            number => z + number.clone(),
+        };
+        // A number is a factor while drawing, a tensor afterwards: the roundings are PyTorch's.
+        let y = match &std {
+            Operand::Tensor(t) => mean_of(Tensor::drawn(name, shape, like, STANDARD, generator) * t.detach()),
+            Operand::Scalar(s) => {
+                let what = RandomOp::Normal { mean: 0.0, std: s.to_f64() };
+                mean_of(Tensor::drawn(name, shape, like, what, generator))
+            }
+        };
+        let mut y = op(name, y);
+        for t in tensors {
+            y = y.wrt(t, || |g: &Tensor| g.zeros_like());
+        }
+        y.done()
     }
 }

@@ -8,6 +8,7 @@ mod draw;
 mod dropout;
 mod sample;
 mod scope;
+mod serial;
 
 use crate::error::{Error, Result};
 pub use scope::with_seed;

@@ -1,40 +1,10 @@
-//! Exponential numbers, and choice by weight.
+//! Choice by weight.
 
 use super::{Generator, with};
 use crate::tensor::Tensor;
 use taper_kernels::DType;
 
 impl Tensor {
-    /// Every element becomes an exponential number of rate `lambda`, from the global generator.
-    ///
-    /// # Panics
-    /// For a rate that is not positive, and for a leaf that requires grad outside `no_grad`.
-    #[track_caller]
-    pub fn exponential_(&mut self, lambda: f64) -> &mut Self {
-        self.exponential_with_(lambda, None)
-    }
-
-    /// As [`exponential_`](Self::exponential_) with a generator.
-    #[track_caller]
-    pub fn exponential_with_(&mut self, lambda: f64, generator: Option<&mut Generator>) -> &mut Self {
-        self.check_writable("exponential_");
-        assert!(lambda > 0.0, "exponential_: expected a rate above 0, got {lambda}");
-        assert!(
-            self.dtype().is_float(),
-            "exponential_: expected a floating-point tensor, got {}",
-            self.dtype()
-        );
-        let n = self.numel();
-        let draws: Vec<f64> =
-            with(generator, |g| (0..n).map(|_| -1.0 / lambda * (-g.unit_f64()).ln_1p()).collect());
-        let draws = Tensor::from_vec(draws, self.shape()).to_dtype(self.dtype()).to_device(self.device());
-        if taper_autograd::needs_grad(self) {
-            *self = draws;
-            return self;
-        }
-        self.copy_(&draws)
-    }
-
     /// `n` positions of each row, drawn in proportion to its weights (`torch.multinomial`): from `[k]`
     /// weights `[n]` positions, from `[rows, k]` weights `[rows, n]`; i64. Without replacement no
     /// position comes twice in a row.
