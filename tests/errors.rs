@@ -246,8 +246,8 @@ fn files_that_are_missing_damaged_or_unknown() {
     assert_snapshot!(text(io::load(&path).unwrap_err()), @r#"[dir]/weights.safetensors: tensor "weight": bytes 0..24 are not within the 20 bytes of data; is the file cut off?"#);
     std::fs::write(&path, &whole[..5]).unwrap();
     assert_snapshot!(text(io::load(&path).unwrap_err()), @"[dir]/weights.safetensors: not a whole safetensors file: 5 bytes are too few");
-    assert_snapshot!(text(io::load(dir.path().join("weights.ckpt")).unwrap_err()), @"[dir]/weights.ckpt: unknown file extension; taper reads and writes .safetensors, .npz and .npy");
-    assert_snapshot!(text(io::save(&dict, dir.path().join("weights")).unwrap_err()), @"[dir]/weights: unknown file extension; taper reads and writes .safetensors, .npz and .npy");
+    assert_snapshot!(text(io::load(dir.path().join("weights.onnx")).unwrap_err()), @"[dir]/weights.onnx: unknown file extension; taper reads and writes .safetensors, .pt (.pth, .bin, .ckpt), .npz and .npy");
+    assert_snapshot!(text(io::save(&dict, dir.path().join("weights")).unwrap_err()), @"[dir]/weights: unknown file extension; taper reads and writes .safetensors, .pt (.pth, .bin, .ckpt), .npz and .npy");
     let nowhere = dir.path().join("no/such/folder.safetensors");
     assert_snapshot!(text(io::save(&dict, nowhere).unwrap_err()), @"[dir]/no/such/folder.safetensors: cannot create a file in its folder: No such file or directory (os error 2)");
 }

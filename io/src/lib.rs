@@ -3,7 +3,7 @@
 //! | extension | what it holds | who else reads it |
 //! |---|---|---|
 //! | `.safetensors` | any tree; of named tensors alone, an ordinary safetensors file | Hugging Face's libraries |
-//! | `.pt`, `.pth` | any tree | PyTorch, with `torch.load(path, weights_only=True)` |
+//! | `.pt`, `.pth`, `.bin`, `.ckpt` | any tree (see [`pt`]) | PyTorch, with `torch.load(path, weights_only=True)` |
 //! | `.npz` | named tensors | numpy |
 //! | `.npy` | one tensor | numpy |
 //!
@@ -31,13 +31,17 @@ mod atomic;
 mod error;
 mod map;
 mod numpy;
+mod options;
 pub mod pt;
 pub mod safetensors;
+mod source;
 mod value;
+mod zip;
 
 pub use atomic::write_atomic;
 pub use error::{Error, Result};
 pub use numpy::{npy, npz};
+pub use options::LoadOptions;
 pub use value::ToState;
 
 use std::path::Path;
@@ -63,12 +67,20 @@ pub fn save(value: &(impl ToState + ?Sized), path: impl AsRef<Path>) -> Result<(
 /// # Errors
 /// For an unknown extension, and where the file is missing or damaged.
 pub fn load(path: impl AsRef<Path>) -> Result<State> {
+    load_with(path, &LoadOptions::default())
+}
+
+/// As [`load`], with options.
+///
+/// # Errors
+/// As [`load`], and for a device that is not there.
+pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<State> {
     let path = path.as_ref();
     match Format::of(path)? {
         Format::Safetensors => safetensors::load(path),
-        Format::Pt => Err(Error::format(path, "PyTorch's files are written here, not read yet")),
         Format::Npy => npy::load(path).map(State::Tensor),
         Format::Npz => npz::load(path).map(State::from),
+        Format::Pt => pt::load_with(path, options),
     }
 }
 
@@ -102,12 +114,12 @@ impl Format {
     fn of(path: &Path) -> Result<Format> {
         match path.extension().and_then(|e| e.to_str()) {
             Some("safetensors") => Ok(Format::Safetensors),
-            Some("pt" | "pth") => Ok(Format::Pt),
             Some("npy") => Ok(Format::Npy),
             Some("npz") => Ok(Format::Npz),
+            Some("pt" | "pth" | "bin" | "ckpt") => Ok(Format::Pt),
             _ => Err(Error::format(
                 path,
-                "unknown file extension; taper reads and writes .safetensors, .pt, .pth, .npz and .npy",
+                "unknown file extension; taper reads and writes .safetensors, .pt (.pth, .bin, .ckpt), .npz and .npy",
             )),
         }
     }

@@ -112,7 +112,7 @@ impl<K, V> IntoIterator for OrderedMap<K, V> {
 }
 
 /// A key of a [`State`] map: PyTorch keys modules' tensors by name and optimizers' states by number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     /// A name.
     Str(String),
