@@ -62,7 +62,8 @@ pub fn save(value: &(impl ToState + ?Sized), path: impl AsRef<Path>) -> Result<(
     }
 }
 
-/// Loads what [`save`] saved, and other programs' files of these formats (`torch.load`).
+/// Loads what [`save`] saved, and other programs' files of these formats (`torch.load`). Tensors are
+/// views of the mapped file until they are written to: see [`LoadOptions::mmap`].
 ///
 /// # Errors
 /// For an unknown extension, and where the file is missing or damaged.
@@ -77,9 +78,9 @@ pub fn load(path: impl AsRef<Path>) -> Result<State> {
 pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<State> {
     let path = path.as_ref();
     match Format::of(path)? {
-        Format::Safetensors => safetensors::load(path),
-        Format::Npy => npy::load(path).map(State::Tensor),
-        Format::Npz => npz::load(path).map(State::from),
+        Format::Safetensors => safetensors::load_with(path, options),
+        Format::Npy => npy::load_with(path, options).map(State::Tensor),
+        Format::Npz => npz::load_with(path, options).map(State::from),
         Format::Pt => pt::load_with(path, options),
     }
 }

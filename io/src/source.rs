@@ -1,4 +1,4 @@
-//! A file's bytes, and storages that show parts of them.
+//! A file's bytes, and tensors that are views of them.
 
 use crate::error::Result;
 use crate::map::Map;
@@ -6,7 +6,7 @@ use crate::options::LoadOptions;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use taper_tensor::UntypedStorage;
+use taper_tensor::{DType, Tensor, UntypedStorage};
 
 /// Bytes that storages can be views of.
 #[derive(Clone)]
@@ -34,4 +34,31 @@ impl Source {
             UntypedStorage::from_bytes(&self.bytes()[range])
         }
     }
+}
+
+/// A tensor of all of a storage, row by row, where the options want it.
+pub(crate) fn tensor(
+    storage: &UntypedStorage,
+    dtype: DType,
+    shape: &[usize],
+    options: &LoadOptions,
+) -> std::result::Result<Tensor, String> {
+    let mut step = 1isize;
+    let steps = shape.iter().rev().map(|&n| {
+        let this = step;
+        // Of a shape that does not fit the storage, these are never used.
+        step = step.wrapping_mul(n as isize);
+        this
+    });
+    let mut strides: Vec<isize> = steps.collect();
+    strides.reverse();
+    let tensor = Tensor::try_from_storage(storage, dtype, shape, &strides, 0);
+    tensor.and_then(|t| t.try_to_device(options.map_location)).map_err(|e| e.to_string())
+}
+
+/// The elements with their bytes in the other order.
+pub(crate) fn swapped(bytes: &[u8], size: usize) -> UntypedStorage {
+    let mut swapped = bytes.to_vec();
+    swapped.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+    UntypedStorage::from_bytes(&swapped)
 }

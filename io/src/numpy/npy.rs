@@ -3,11 +3,13 @@
 use super::header::Header;
 use crate::atomic::write_atomic;
 use crate::error::{Error, Result};
-use crate::map::Map;
+use crate::options::LoadOptions;
+use crate::source::{self, Source};
 use crate::value::kind;
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
-use taper_tensor::{DType, State, Tensor};
+use taper_tensor::{State, Tensor};
 
 /// Saves a tensor, atomically; the bytes are numpy's own.
 ///
@@ -36,12 +38,26 @@ pub(crate) fn save_state(state: &State, path: &Path) -> Result<()> {
 /// Where the file cannot be read, is damaged or has not the size that it says, or holds a dtype that
 /// taper has not got.
 pub fn load(path: impl AsRef<Path>) -> Result<Tensor> {
+    load_with(path, &LoadOptions::default())
+}
+
+/// As [`load`], with options. Big-endian elements are copied whatever they say.
+///
+/// # Errors
+/// As [`load`], and for a device that is not there.
+pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Tensor> {
     let path = path.as_ref();
-    parse(&Map::open(path)?).map_err(|e| Error::format(path, e))
+    let source = Source::open(path)?;
+    parse(&source, 0..source.bytes().len(), options).map_err(|e| Error::format(path, e))
 }
 
 /// An array from its file's bytes.
-pub(super) fn parse(file: &[u8]) -> std::result::Result<Tensor, String> {
+pub(super) fn parse(
+    source: &Source,
+    place: Range<usize>,
+    options: &LoadOptions,
+) -> std::result::Result<Tensor, String> {
+    let file = &source.bytes()[place.clone()];
     let (header, start) = Header::read(file)?;
     let data = &file[start..];
     if header.bytes() != Some(data.len()) {
@@ -52,17 +68,12 @@ pub(super) fn parse(file: &[u8]) -> std::result::Result<Tensor, String> {
     if fortran {
         shape.reverse();
     }
-    let tensor = if big_endian && dtype.size() > 1 {
-        Tensor::try_from_bytes(&swapped(data, dtype), shape, dtype)
+    let storage = if big_endian && dtype.size() > 1 {
+        source::swapped(data, dtype.size())
     } else {
-        Tensor::try_from_bytes(data, shape, dtype)
+        source.storage(place.start + start..place.end, options)
     };
-    let tensor = tensor.map_err(|e| e.to_string())?;
+    let tensor = source::tensor(&storage, dtype, &shape, options)?;
     let reversed: Vec<isize> = (0..tensor.ndim() as isize).rev().collect();
     Ok(if fortran { tensor.permute(reversed) } else { tensor })
-}
-
-/// The elements with their bytes in the other order.
-fn swapped(data: &[u8], dtype: DType) -> Vec<u8> {
-    data.chunks_exact(dtype.size()).flat_map(|element| element.iter().rev().copied()).collect()
 }

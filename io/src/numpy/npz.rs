@@ -5,19 +5,18 @@ use super::header::Header;
 use super::npy;
 use crate::atomic::write_atomic;
 use crate::error::{Error, Result};
-use crate::map::Map;
+use crate::options::LoadOptions;
+use crate::source::Source;
 use crate::value::kind;
-use std::collections::HashSet;
-use std::io::{Cursor, Error as IoError, ErrorKind, Read, Seek, SeekFrom, Write};
+use crate::zip::{Archive, check_name};
+use ::zip::write::{SimpleFileOptions, ZipWriter};
+use ::zip::{CompressionMethod, DateTime};
+use std::borrow::Cow;
+use std::io::{Error as IoError, ErrorKind, Seek, SeekFrom, Write};
 use std::path::Path;
 use taper_tensor::{OrderedMap, State, StateDict};
-use zip::read::ZipArchive;
-use zip::write::{SimpleFileOptions, ZipWriter};
-use zip::{CompressionMethod, DateTime};
 
 const ENDING: &str = ".npy";
-/// Deflate's best: 258 bytes from 2 bits.
-const BEST_RATIO: u64 = 1032;
 
 /// Saves named tensors, atomically. The same tensors give the same bytes.
 ///
@@ -129,47 +128,30 @@ impl<W: Seek> Seek for Latch<W> {
 /// Where the file cannot be read, is damaged, says other sizes than it has, names an array twice or by a
 /// path out of its folder, or holds a dtype that taper has not got.
 pub fn load(path: impl AsRef<Path>) -> Result<StateDict> {
-    let path = path.as_ref();
-    let map = Map::open(path)?;
-    let bad = |e: String| Error::format(path, format!("not a whole zip archive: {e}"));
-    let mut zip = ZipArchive::new(Cursor::new(&map[..])).map_err(|e| bad(e.to_string()))?;
-    if zip.has_duplicate_names() {
-        return Err(bad("a name is there twice".into()));
-    }
-    // Entries that share bytes make a small file huge.
-    if zip.has_overlapping_files().map_err(|e| bad(e.to_string()))? {
-        return Err(bad("entries overlap".into()));
-    }
-    let (mut tensors, mut seen) = (Vec::with_capacity(zip.len()), HashSet::new());
-    for i in 0..zip.len() {
-        let mut entry = zip.by_index(i).map_err(|e| bad(format!("entry {i}: {e}")))?;
-        let file = entry.name().map_err(|e| bad(format!("entry {i}: {e}")))?.into_owned();
-        let fail = |e: String| Error::tensor(path, &file, e);
-        let name = file.strip_suffix(ENDING).ok_or_else(|| fail("not an array (.npy)".into()))?;
-        check_name(name).map_err(fail)?;
-        if !seen.insert(name.to_string()) {
-            return Err(fail("it is there twice".into()));
-        }
-        let (claimed, packed) = (entry.size(), entry.compressed_size());
-        if claimed > packed.saturating_mul(BEST_RATIO) {
-            return Err(fail(format!("{packed} bytes cannot unpack to {claimed}")));
-        }
-        // What is stored is in the file; what is deflated is believed as it comes.
-        let mut bytes = Vec::with_capacity(claimed.min(packed) as usize);
-        let most = claimed.saturating_add(1);
-        entry.by_ref().take(most).read_to_end(&mut bytes).map_err(|e| fail(e.to_string()))?;
-        if bytes.len() as u64 != claimed {
-            return Err(fail(format!("it unpacks to {} bytes and says {claimed}", bytes.len())));
-        }
-        tensors.push((name.to_string(), npy::parse(&bytes).map_err(fail)?));
-    }
-    Ok(OrderedMap::from_distinct(tensors))
+    load_with(path, &LoadOptions::default())
 }
 
-/// Names are keys here and never files, but other programs unpack archives.
-fn check_name(name: &str) -> std::result::Result<(), String> {
-    let out = name.starts_with(['/', '\\'])
-        || name.split(['/', '\\']).any(|part| part == "..")
-        || name.contains('\0');
-    if out { Err("its name is a path out of the archive".into()) } else { Ok(()) }
+/// As [`load`], with options. What is deflated is copied whatever they say.
+///
+/// # Errors
+/// As [`load`], and for a device that is not there.
+pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<StateDict> {
+    let path = path.as_ref();
+    let source = Source::open(path)?;
+    let bad = |e: String| Error::format(path, format!("not a whole zip archive: {e}"));
+    let archive = Archive::read(source.bytes()).map_err(bad)?;
+    let mut tensors = Vec::with_capacity(archive.entries().len());
+    for entry in archive.entries() {
+        let fail = |e: String| Error::tensor(path, &entry.name, e);
+        let name = entry.name.strip_suffix(ENDING).ok_or_else(|| fail("not an array (.npy)".into()))?;
+        let tensor = match entry.contents(source.bytes()).map_err(fail)? {
+            Cow::Borrowed(_) => npy::parse(&source, entry.place(), options),
+            Cow::Owned(bytes) => {
+                let whole = 0..bytes.len();
+                npy::parse(&Source::of(bytes), whole, &LoadOptions { mmap: true, ..options.clone() })
+            }
+        };
+        tensors.push((name.to_string(), tensor.map_err(fail)?));
+    }
+    Ok(OrderedMap::from_distinct(tensors))
 }

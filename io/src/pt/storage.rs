@@ -4,7 +4,7 @@ use super::container::{Opened, Piece};
 use super::pickle::{StorageRef, TensorRef};
 use super::tree::{Leaves, Step};
 use crate::options::LoadOptions;
-use crate::source::Source;
+use crate::source::{Source, swapped};
 use std::collections::HashMap;
 use taper_tensor::{DType, State, Tensor, UntypedStorage};
 
@@ -103,12 +103,6 @@ fn inside(shape: &[usize], strides: &[isize], offset: usize, count: usize) -> St
     let reach = reach.filter(|&r| r > 0).fold(offset as i128, i128::saturating_add);
     let empty = shape.contains(&0);
     if empty || reach < count as i128 { Ok(()) } else { Err("it reaches outside of its view".into()) }
-}
-
-fn swapped(bytes: &[u8], size: usize) -> UntypedStorage {
-    let mut swapped = bytes.to_vec();
-    swapped.chunks_exact_mut(size).for_each(<[u8]>::reverse);
-    UntypedStorage::from_bytes(&swapped)
 }
 
 impl Leaves for Loader<'_> {

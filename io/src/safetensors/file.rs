@@ -3,7 +3,8 @@
 use super::header::Header;
 use super::{TREE, tree};
 use crate::error::{Error, Result};
-use crate::map::Map;
+use crate::options::LoadOptions;
+use crate::source::{self, Source};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use taper_tensor::{OrderedMap, State, StateDict, Tensor};
@@ -11,10 +12,11 @@ use taper_tensor::{OrderedMap, State, StateDict, Tensor};
 pub use super::header::Entry;
 
 /// An open safetensors file (`safetensors.safe_open`): its header is read and checked, its tensors are
-/// read one by one, each copied once, straight from the mapped file.
+/// given one by one, as views of the mapped file. Those that do not begin at a multiple of 8 bytes in it
+/// are copied.
 ///
-/// Do not cut the file off while it is open: the system ends programs that look at bytes that are gone.
-/// Saving over it with taper is fine.
+/// Do not change the file in place or cut it off while it or tensors of it are there (see
+/// [`LoadOptions::mmap`]). Saving over it with taper is fine.
 ///
 /// ```
 /// use taper_io::safetensors::File;
@@ -32,7 +34,8 @@ pub use super::header::Entry;
 /// ```
 pub struct File {
     path: PathBuf,
-    map: Map,
+    source: Source,
+    options: LoadOptions,
     header: Header,
     places: HashMap<String, usize>,
 }
@@ -43,11 +46,19 @@ impl File {
     /// # Errors
     /// Where the file cannot be read, is damaged or cut off.
     pub fn open(path: impl AsRef<Path>) -> Result<File> {
+        Self::open_with(path, &LoadOptions::default())
+    }
+
+    /// As [`open`](Self::open); the options are for the tensors.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<File> {
         let path = path.as_ref();
-        let map = Map::open(path)?;
-        let header = Header::read(path, &map)?;
+        let source = Source::open(path)?;
+        let header = Header::read(path, source.bytes())?;
         let places = header.entries.iter().enumerate().map(|(i, e)| (e.name.clone(), i)).collect();
-        Ok(File { path: path.into(), map, header, places })
+        Ok(File { path: path.into(), source, options: options.clone(), header, places })
     }
 
     /// The tensors' names, in the header's order.
@@ -85,8 +96,9 @@ impl File {
         let fail = |message: String| Error::tensor(&self.path, &entry.name, message);
         let dtype =
             entry.dtype().ok_or_else(|| fail(format!("dtype {} is not supported", entry.dtype_name())))?;
-        let data = &self.map[self.header.data..][entry.start..entry.end];
-        Tensor::try_from_bytes(data, entry.shape(), dtype).map_err(|e| fail(e.to_string()))
+        let data = self.header.data;
+        let storage = self.source.storage(data + entry.start..data + entry.end, &self.options);
+        source::tensor(&storage, dtype, entry.shape(), &self.options).map_err(fail)
     }
 
     /// Reads all tensors, by name.

@@ -14,6 +14,7 @@ pub use file::{Entry, File};
 
 use crate::atomic::write_atomic;
 use crate::error::{Error, Result};
+use crate::options::LoadOptions;
 use crate::value::ToState;
 use std::io::Write;
 use std::path::Path;
@@ -125,5 +126,13 @@ fn write(path: &Path, tensors: &[(String, Tensor)], metadata: &[(&str, &str)]) -
 /// # Errors
 /// Where the file cannot be read, is damaged or cut off, or holds a dtype that taper has not got.
 pub fn load(path: impl AsRef<Path>) -> Result<State> {
-    File::open(path)?.state()
+    load_with(path, &LoadOptions::default())
+}
+
+/// As [`load`], with options.
+///
+/// # Errors
+/// As [`load`], and for a device that is not there.
+pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<State> {
+    File::open_with(path, options)?.state()
 }

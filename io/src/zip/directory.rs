@@ -277,7 +277,7 @@ fn find_extra(mut extra: &[u8], kind: u16) -> Option<&[u8]> {
 }
 
 /// Names are keys here and never files, but other programs unpack archives.
-fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     let drive = matches!(name.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
     let out = name.is_empty()
         || drive

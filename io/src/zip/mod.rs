@@ -9,6 +9,8 @@ mod checksum;
 mod directory;
 mod inflate;
 
+pub(crate) use directory::check_name;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -32,7 +34,7 @@ pub(crate) struct Entry {
     /// Bytes of the contents.
     pub size: usize,
     /// Where its bytes begin.
-    pub start: usize,
+    start: usize,
 }
 
 impl Archive {

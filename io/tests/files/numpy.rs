@@ -195,7 +195,7 @@ fn archives_that_lie() {
     let good = std::fs::read(fixture("version2.npy")).unwrap();
     let stored = CompressionMethod::Stored;
     for (name, message) in [
-        ("../x.npy", "tensor \"../x.npy\": its name is a path out of the archive"),
+        ("../x.npy", "\"../x.npy\": its name is a path out of the archive"),
         ("/etc/x.npy", "its name is a path out of the archive"),
         ("a/../../x.npy", "its name is a path out of the archive"),
         ("x.txt", "tensor \"x.txt\": not an array (.npy)"),
@@ -254,7 +254,7 @@ fn bombs() {
     tail[12..16].copy_from_slice(&size.to_le_bytes());
     bomb.extend(tail);
     let error = scratch.load(&bomb).unwrap_err();
-    assert!(error.contains("entries overlap"), "{error}");
+    assert!(error.contains("\"z0000.npy\": its name in the directory is not that at byte 0"), "{error}");
 }
 
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
