@@ -23,7 +23,7 @@ use taper_tensor::{DType, State, Tensor};
 /// The entry of a header that is no tensor.
 const RESERVED: &str = "__metadata__";
 /// The metadata that holds a tree's structure.
-const TREE: &str = "taper.tree";
+pub const TREE: &str = "taper.tree";
 
 fn name_of(dtype: DType) -> &'static str {
     match dtype {
