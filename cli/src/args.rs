@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use taper_tensor::DType;
 
 const EXAMPLES: &str = "\
-Formats: .pt .pth (also .bin .ckpt) by PyTorch, .safetensors, .npz, .npy. Reading runs no code from a file.
+Formats: PyTorch's .pt .pth (.bin .ckpt), .safetensors, .npz, .npy. Files can run no code here.
 
 Examples:
   taper inspect model.safetensors
@@ -32,6 +32,10 @@ pub enum Command {
 }
 
 const INSPECT: &str = "\
+Columns that say nothing are left out: strides of tensors in row-major order, the device where it is the
+CPU, and memory: `= other` for the very elements of another tensor, `shared with other` for other elements
+of its storage. Statistics leave NaN out; std is torch.std (n−1).
+
 Examples:
   taper inspect model.pt
   taper inspect --stats model.safetensors        also min, max, mean, …
@@ -44,7 +48,8 @@ JSON, one line for each file:
            strides and offset count elements; storage is an index of `storages`;
            shares is the first key with the same storage, or null;
            stats (with --stats): {min, max, mean, std, nan, inf}, null where it cannot be computed
-  storages: [bytes], values: [{key, value}], metadata: {name: text},
+  storages: [bytes], values: [{key, value}], metadata: [{key, value}],
+  unsupported: [{key, what}] (of .pt: what taper has nothing for, such as complex numbers),
   totals: {tensors, elements, bytes, storage_bytes}
   Numbers that JSON has not got are the texts \"NaN\", \"Infinity\" and \"-Infinity\".
 
@@ -57,8 +62,7 @@ pub struct Inspect {
     /// Files to look into
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Also min, max, mean and standard deviation (n−1, as torch.std), all without NaN, and how many NaN
-    /// and infinite elements there are
+    /// Also min, max, mean, std, and how many elements are NaN and infinite
     #[arg(long)]
     pub stats: bool,
     /// Only keys that match: a glob with * and ?, or else a part of the key
@@ -76,9 +80,9 @@ Examples:
   taper convert weights.npz layer.npy --select layer.weight
   taper convert model.safetensors small.safetensors --dtype bf16
 
-The format follows the extension. .pt and .safetensors hold any tree of tensors and values (safetensors as
-tensors with dotted names and one metadata entry, which taper reads back), .npz holds named tensors, .npy
-one tensor. Tensors that share memory share it in .pt, and are written in full elsewhere.
+The format follows the extension. .pt and .safetensors hold any tree of tensors and values (safetensors
+as tensors with dotted names and one metadata entry, which taper reads back), .npz holds named tensors,
+.npy one tensor. Tensors that share memory share it in .pt, and are written in full elsewhere.
 
 Exit status: 0; 2 for an error, and then nothing was written.";
 
@@ -134,8 +138,8 @@ Examples:
   taper diff full.pt half.pt --ignore-dtype --rtol 1e-3
 
 By default elements are equal where their bits are; any NaN equals any NaN. With a tolerance, where
-|a − b| ≤ atol + rtol·|b|. Relative differences shown are of the larger of the two. Trees are compared by
-dotted keys, without the metadata of safetensors.
+|a − b| ≤ atol + rtol·|b|. Relative differences shown are of the larger of the two. Trees are compared
+by dotted keys, without the metadata of safetensors.
 
 JSON: a, b, equal, same (keys), only_in_a: [{key, …}], only_in_b: [{key, …}],
   different: [{key, what (kind, dtype, shape, elements, value), a, b, …}], where elements brings

@@ -9,7 +9,7 @@ use crate::text::{self, plural};
 use crate::tree::{self, Lists};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use taper_io::{npy, npz, safetensors};
+use taper_io::{npy, npz, pt, safetensors};
 use taper_tensor::{DType, OrderedMap, State, StateDict, Tensor};
 
 pub fn run(args: &Convert) -> Result<u8> {
@@ -32,7 +32,7 @@ pub fn run(args: &Convert) -> Result<u8> {
         summary.check_size(from)?;
     }
     match target {
-        Kind::Pt => return Err(Fail::of(to, "not yet")),
+        Kind::Pt => pt::save(&state, to)?,
         Kind::Safetensors => {
             let metadata = metadata(source, from)?;
             let metadata: Vec<(&str, &str)> =
@@ -46,7 +46,7 @@ pub fn run(args: &Convert) -> Result<u8> {
         let tied = plural(summary.tied, "tensor");
         output::note(&format!("{}: {tied} of shared memory written in full", to.display()));
     }
-    if source == Kind::Safetensors && target != Kind::Safetensors && !metadata(source, from)?.is_empty() {
+    if target != Kind::Safetensors && metadata(source, from)?.iter().any(|entry| *entry != pytorch()) {
         output::note(&format!("{}: the metadata of safetensors is not kept", to.display()));
     }
     let values = match summary.values {
@@ -110,14 +110,19 @@ impl Summary {
     }
 }
 
-/// The texts to keep, or what `transformers` asks for.
+/// The texts beside safetensors' tensors.
 fn metadata(source: Kind, from: &Path) -> Result<Vec<(String, String)>> {
     if source != Kind::Safetensors {
-        return Ok(vec![("format".into(), "pt".into())]);
+        return Ok(vec![pytorch()]);
     }
     let file = safetensors::File::open(from)?;
     let kept = file.metadata().iter().filter(|(name, _)| *name != safetensors::TREE);
     Ok(kept.map(|(name, text)| (name.clone(), text.clone())).collect())
+}
+
+/// What `transformers` asks for: that the tensors' names and axes are PyTorch's.
+fn pytorch() -> (String, String) {
+    ("format".into(), "pt".into())
 }
 
 /// The tree as named tensors.

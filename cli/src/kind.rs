@@ -4,7 +4,7 @@ use crate::fail::{Fail, Result};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use taper_io::{npy, npz, safetensors};
+use taper_io::{npy, npz, pt, safetensors};
 use taper_tensor::State;
 
 /// A format.
@@ -83,7 +83,7 @@ impl Kind {
     /// Reads a whole file.
     pub fn load(self, path: &Path) -> Result<State> {
         Ok(match self {
-            Kind::Pt => return Err(Fail::of(path, "not yet")),
+            Kind::Pt => pt::load(path)?,
             Kind::Safetensors => safetensors::load(path)?,
             Kind::Npz => npz::load(path)?.into(),
             Kind::Npy => State::Tensor(npy::load(path)?),

@@ -1,5 +1,11 @@
 //! Columns that align.
 
+use crate::text::cut;
+use std::borrow::Cow;
+
+/// A cell's most characters: a file may hold keys of any length, and sizes of any number.
+const WIDEST: usize = 200;
+
 /// Rows of cells under titles. Columns without any text vanish.
 pub struct Table {
     titles: Vec<(&'static str, Align)>,
@@ -30,30 +36,30 @@ impl Table {
 
     /// The titles, if there are any, and the rows, each with two spaces before it.
     pub fn lines(&self) -> (Option<String>, Vec<String>) {
-        let shown: Vec<usize> =
-            (0..self.titles.len()).filter(|&c| self.rows.iter().any(|r| !r[c].is_empty())).collect();
-        let wide = |text: &str| text.chars().count();
-        let widths: Vec<usize> = shown
-            .iter()
-            .map(|&c| {
-                let cells = self.rows.iter().map(|r| wide(&r[c]));
-                cells.chain([wide(self.titles[c].0)]).max().unwrap_or(0)
-            })
+        let titles: Vec<Cow<str>> = self.titles.iter().map(|(title, _)| (*title).into()).collect();
+        let rows: Vec<Vec<Cow<str>>> =
+            self.rows.iter().map(|r| r.iter().map(|cell| cut(cell, WIDEST)).collect()).collect();
+        let shown = (0..titles.len()).filter(|&c| rows.iter().any(|r| !r[c].is_empty()));
+        let widths: Vec<(usize, usize)> = shown
+            .map(|c| (c, rows.iter().chain([&titles]).map(|r| wide(&r[c])).max().unwrap_or(0)))
             .collect();
-        let line = |cell: &dyn Fn(usize) -> String| {
+        let line = |cells: &Vec<Cow<str>>| {
             let mut out = String::new();
-            for (&c, &width) in shown.iter().zip(&widths) {
-                let text = cell(c);
+            for &(c, width) in &widths {
+                let gap = " ".repeat(width - wide(&cells[c]));
                 match self.titles[c].1 {
-                    Align::Left => out.push_str(&format!("  {text:<width$}")),
-                    Align::Right => out.push_str(&format!("  {text:>width$}")),
+                    Align::Left => out.extend(["  ", &cells[c], &gap]),
+                    Align::Right => out.extend(["  ", &gap, &cells[c]]),
                 }
             }
             out.truncate(out.trim_end().len());
             out
         };
-        let titled = self.titles.iter().any(|(title, _)| !title.is_empty());
-        let head = titled.then(|| line(&|c| self.titles[c].0.to_string()));
-        (head, self.rows.iter().map(|r| line(&|c| r[c].clone())).collect())
+        let titled = titles.iter().any(|title| !title.is_empty());
+        (titled.then(|| line(&titles)), rows.iter().map(line).collect())
     }
+}
+
+fn wide(text: &str) -> usize {
+    text.chars().count()
 }

@@ -1,7 +1,7 @@
 //! Numbers and texts as people read them, and nothing that a terminal would obey.
 
 use std::borrow::Cow;
-use taper_tensor::State;
+use taper_tensor::{Key, State};
 
 /// Whether a terminal shows the character and does nothing else.
 pub fn is_harmless(c: char) -> bool {
@@ -26,7 +26,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// At most so many characters of a text, and how many it has.
-fn cut(text: &str, most: usize) -> Cow<'_, str> {
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         None => text.into(),
         Some((end, _)) => {
@@ -99,11 +99,16 @@ pub fn list<T: ToString>(items: &[T]) -> String {
 pub fn value(state: &State) -> String {
     match state {
         State::Tensor(t) => format!("{} {}", t.dtype(), list(t.shape())),
-        State::Map(map) if map.is_empty() => "{}".into(),
-        State::Map(map) => format!("a map of {}", plural(map.len() as u64, "value")),
-        State::List(items) => format!("[{}]", values(items)),
-        State::Tuple(items) if items.len() == 1 => format!("({},)", values(items)),
-        State::Tuple(items) => format!("({})", values(items)),
+        State::Map(map) => {
+            let entry = |(key, v): (&Key, &State)| match key {
+                Key::Str(s) => format!("{}: {}", quoted(s), value(v)),
+                Key::Int(i) => format!("{i}: {}", value(v)),
+            };
+            format!("{{{}}}", some(map.iter().map(entry), 4))
+        }
+        State::List(items) => format!("[{}]", some(items.iter().map(value), 12)),
+        State::Tuple(items) if items.len() == 1 => format!("({},)", value(&items[0])),
+        State::Tuple(items) => format!("({})", some(items.iter().map(value), 12)),
         State::Int(i) => i.to_string(),
         State::Float(f) if f.is_finite() => format!("{f:?}"),
         State::Float(f) => number(*f),
@@ -118,11 +123,11 @@ pub fn quoted(text: &str) -> String {
     format!("\"{}\"", printable(&cut(text, 100)))
 }
 
-fn values(items: &[State]) -> String {
-    const MOST: usize = 12;
-    let mut shown: Vec<String> = items.iter().take(MOST).map(value).collect();
-    if items.len() > MOST {
-        shown.push(format!("… {} more", count((items.len() - MOST) as u64)));
+/// The first of many, and how many there are more.
+fn some(mut items: impl ExactSizeIterator<Item = String>, most: usize) -> String {
+    let mut shown: Vec<String> = items.by_ref().take(most).collect();
+    if items.len() > 0 {
+        shown.push(format!("… {} more", count(items.len() as u64)));
     }
     shown.join(", ")
 }

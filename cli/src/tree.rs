@@ -54,7 +54,8 @@ fn below<'a>(key: &str, value: &'a State, lists: Lists, at: &mut String, out: &m
     at.truncate(before);
 }
 
-fn is_plain(state: &State) -> bool {
+/// Whether a value is neither a tensor nor a container.
+pub fn is_plain(state: &State) -> bool {
     !matches!(state, State::Tensor(_) | State::Map(_) | State::List(_) | State::Tuple(_))
 }
 

@@ -45,8 +45,14 @@ fn what(difference: &Difference) -> String {
     let both = |show: &dyn Fn(&State) -> String| format!("{} -> {}", show(difference.a), show(difference.b));
     match &difference.what {
         What::Kind | What::Value => both(&text::value),
-        What::DType => both(&|s| s.as_tensor().map_or_else(String::new, |t| t.dtype().to_string())),
-        What::Shape => both(&|s| s.as_tensor().map_or_else(String::new, |t| text::list(t.shape()))),
+        What::DType => {
+            "dtype ".to_string()
+                + &both(&|s| s.as_tensor().map_or_else(String::new, |t| t.dtype().to_string()))
+        }
+        What::Shape => {
+            "shape ".to_string()
+                + &both(&|s| s.as_tensor().map_or_else(String::new, |t| text::list(t.shape())))
+        }
         What::Elements(e) => {
             let mut line = format!("{} of {} differ", count(e.count), plural(e.of, "element"));
             if e.nan > 0 {

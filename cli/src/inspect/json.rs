@@ -16,7 +16,8 @@ pub struct File<'a> {
     tensors: Vec<Tensor<'a>>,
     storages: &'a [u64],
     values: Vec<Entry<'a>>,
-    metadata: Texts<'a>,
+    metadata: Vec<Entry<'a>>,
+    unsupported: Vec<Unsupported<'a>>,
     totals: &'a Totals,
 }
 
@@ -40,6 +41,12 @@ struct Tensor<'a> {
 struct Entry<'a> {
     key: &'a str,
     value: Value<'a>,
+}
+
+#[derive(serde::Serialize)]
+struct Unsupported<'a> {
+    key: &'a str,
+    what: &'a str,
 }
 
 impl<'a> File<'a> {
@@ -68,19 +75,16 @@ impl<'a> File<'a> {
             bytes: contents.bytes,
             tensors: tensors.collect(),
             storages: &contents.storages,
-            values: findings.values().map(|(key, value)| Entry { key, value: Value(value) }).collect(),
-            metadata: Texts(&contents.metadata),
+            values: findings.values().map(entry).collect(),
+            metadata: contents.metadata.iter().map(entry).collect(),
+            unsupported: contents.unsupported.iter().map(|(key, what)| Unsupported { key, what }).collect(),
             totals: &findings.totals,
         }
     }
 }
 
-struct Texts<'a>(&'a [(String, String)]);
-
-impl Serialize for Texts<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_map(self.0.iter().map(|(name, text)| (name, text)))
-    }
+fn entry((key, value): &(String, State)) -> Entry<'_> {
+    Entry { key, value: Value(value) }
 }
 
 /// A value without tensors.

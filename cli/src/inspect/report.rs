@@ -25,10 +25,15 @@ pub fn text(path: &Path, findings: &Findings, filtered: bool, style: Style) -> S
     let mut metadata = Table::new(vec![("", Align::Left), ("", Align::Left)]);
     if !filtered {
         for (name, value) in &contents.metadata {
-            metadata.row(vec![printable(name).into(), text::quoted(value)]);
+            metadata.row(vec![printable(name).into(), text::value(value)]);
         }
     }
     section(&mut out, "Metadata", &metadata, style);
+    let mut unsupported = Table::new(vec![("", Align::Left), ("", Align::Left)]);
+    for (key, what) in &contents.unsupported {
+        unsupported.row(vec![printable(key).into(), printable(what).into()]);
+    }
+    section(&mut out, "Unsupported", &unsupported, style);
     out.push_str(&format!("\n{}\n", totals(findings, filtered)));
     for refused in &findings.refused {
         out.push_str(&format!("No statistics of {}\n", printable(refused)));

@@ -1,10 +1,14 @@
-//! What a file holds, without reading the elements of its tensors where the format allows it.
+//! What a file holds, without looking at elements where the format allows it.
+
+mod pickled;
 
 use crate::fail::Result;
 use crate::kind::Kind;
 use crate::tree::{self, Lists};
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::path::Path;
-use taper_io::safetensors::{self, TREE};
+use taper_io::{pt, safetensors};
 use taper_tensor::{State, Tensor};
 
 /// A file, looked into.
@@ -18,7 +22,9 @@ pub struct Contents {
     /// Bytes of each storage.
     pub storages: Vec<u64>,
     pub values: Vec<(String, State)>,
-    pub metadata: Vec<(String, String)>,
+    pub metadata: Vec<(String, State)>,
+    /// What taper has nothing for, and where.
+    pub unsupported: Vec<(String, String)>,
     source: Source,
 }
 
@@ -51,6 +57,8 @@ impl Entry {
 /// Where elements come from.
 enum Source {
     Safetensors(Box<safetensors::File>),
+    /// Loaded when the first is asked for.
+    Pt(Box<pt::File>, OnceCell<Vec<Tensor>>),
     Loaded(Vec<Tensor>),
 }
 
@@ -59,9 +67,9 @@ impl Contents {
         let kind = Kind::to_read(path)?;
         let mut contents = match kind {
             Kind::Safetensors => of_safetensors(path)?,
-            Kind::Pt => of_tree("PyTorch".into(), kind, &kind.load(path)?),
-            Kind::Npz => of_tree("numpy zip archive".into(), kind, &kind.load(path)?),
-            Kind::Npy => of_tree("numpy array".into(), kind, &kind.load(path)?),
+            Kind::Pt => pickled::open(path)?,
+            Kind::Npz => of_tree("numpy zip archive", kind, &kind.load(path)?),
+            Kind::Npy => of_tree("numpy array", kind, &kind.load(path)?),
         };
         contents.bytes = std::fs::metadata(path).map_or(0, |m| m.len());
         Ok(contents)
@@ -71,6 +79,7 @@ impl Contents {
     pub fn tensor(&self, index: usize) -> Result<Option<Tensor>> {
         match &self.source {
             Source::Loaded(tensors) => Ok(Some(tensors[index].clone())),
+            Source::Pt(file, loaded) => pickled::tensor(file, loaded, index),
             Source::Safetensors(file) => {
                 let entry = &file.entries()[index];
                 match entry.dtype() {
@@ -79,6 +88,22 @@ impl Contents {
                 }
             }
         }
+    }
+}
+
+/// Numbers storages in the order in which they are met.
+#[derive(Default)]
+struct Storages<K> {
+    known: HashMap<K, usize>,
+    bytes: Vec<u64>,
+}
+
+impl<K: std::hash::Hash + Eq> Storages<K> {
+    fn number(&mut self, key: K, bytes: usize) -> usize {
+        *self.known.entry(key).or_insert_with(|| {
+            self.bytes.push(bytes as u64);
+            self.bytes.len() - 1
+        })
     }
 }
 
@@ -99,34 +124,28 @@ fn of_safetensors(path: &Path) -> Result<Contents> {
             device: "cpu".into(),
         })
         .collect();
-    let metadata = file.metadata().iter().filter(|(name, _)| *name != TREE);
-    let metadata = metadata.map(|(name, text)| (name.clone(), text.clone())).collect();
-    let tree = file.metadata().contains_key(TREE).then(|| file.state()).transpose()?;
+    let metadata = file.metadata().iter().filter(|(name, _)| *name != safetensors::TREE);
+    let metadata = metadata.map(|(name, text)| (name.clone(), text.as_str().into())).collect();
+    let tree = file.metadata().contains_key(safetensors::TREE).then(|| file.state()).transpose()?;
+    let description = if tree.is_some() { "safetensors with a tree by taper" } else { "safetensors" };
     Ok(Contents {
         kind: Kind::Safetensors,
-        description: match tree {
-            Some(_) => "safetensors with a tree by taper".into(),
-            None => "safetensors".into(),
-        },
+        description: description.into(),
         bytes: 0,
         storages: tensors.iter().map(|t| t.bytes).collect(),
         tensors,
         values: tree.as_ref().map_or_else(Vec::new, values),
         metadata,
+        unsupported: Vec::new(),
         source: Source::Safetensors(Box::new(file)),
     })
 }
 
-fn of_tree(description: String, kind: Kind, state: &State) -> Contents {
-    let (mut tensors, mut loaded, mut storages) = (Vec::new(), Vec::<Tensor>::new(), Vec::new());
-    let mut known = std::collections::HashMap::new();
+fn of_tree(description: &str, kind: Kind, state: &State) -> Contents {
+    let (mut tensors, mut loaded, mut storages) = (Vec::new(), Vec::new(), Storages::default());
     for (key, leaf) in tree::leaves(state, Lists::Whole) {
         let State::Tensor(t) = leaf else { continue };
         let memory = t.untyped_storage();
-        let storage = *known.entry(memory.id()).or_insert_with(|| {
-            storages.push(memory.nbytes() as u64);
-            storages.len() - 1
-        });
         tensors.push(Entry {
             key,
             dtype: t.dtype().name().to_string(),
@@ -136,19 +155,20 @@ fn of_tree(description: String, kind: Kind, state: &State) -> Contents {
             offset: t.storage_offset(),
             elements: t.numel() as u64,
             bytes: (t.numel() as u64).saturating_mul(t.dtype().size() as u64),
-            storage,
+            storage: storages.number(memory.id(), memory.nbytes()),
             device: t.device().to_string(),
         });
         loaded.push(t.clone());
     }
     Contents {
         kind,
-        description,
+        description: description.into(),
         bytes: 0,
         tensors,
-        storages,
+        storages: storages.bytes,
         values: values(state),
         metadata: Vec::new(),
+        unsupported: Vec::new(),
         source: Source::Loaded(loaded),
     }
 }

@@ -1,0 +1,137 @@
+//! PyTorch's files. What is listed comes from the pickle alone.
+
+use super::{Contents, Entry, Source, Storages, product, row_major};
+use crate::fail::Result;
+use crate::kind::Kind;
+use crate::tree::{self, LONE, Lists};
+use std::cell::OnceCell;
+use std::path::Path;
+use taper_io::pt::{self, Container};
+use taper_tensor::{State, Tensor};
+
+pub(super) fn open(path: &Path) -> Result<Contents> {
+    let file = pt::File::open(path)?;
+    let mut storages = Storages::default();
+    let tensors = file.entries().iter().map(|e| {
+        let elements = product(e.shape());
+        Entry {
+            key: if e.name().is_empty() { LONE.into() } else { e.name().into() },
+            dtype: e.dtype_name().into(),
+            shape: e.shape().to_vec(),
+            strides: e.strides().to_vec(),
+            contiguous: elements == 0 || in_order(e.shape(), e.strides()),
+            offset: e.storage_offset(),
+            elements,
+            bytes: elements.saturating_mul(e.element_size() as u64),
+            storage: storages.number(e.storage_key(), e.storage_bytes()),
+            device: e.device().into(),
+        }
+    });
+    let tensors = tensors.collect();
+    Ok(Contents {
+        kind: Kind::Pt,
+        description: format!("{}, pickle protocol {}", container(file.container()), file.protocol()),
+        bytes: 0,
+        tensors,
+        storages: storages.bytes,
+        values: lists(file.values()),
+        metadata: file.metadata().to_vec(),
+        unsupported: file.unsupported().to_vec(),
+        source: Source::Pt(Box::new(file), OnceCell::new()),
+    })
+}
+
+/// A tensor's elements, where the whole file can be loaded.
+pub(super) fn tensor(
+    file: &pt::File,
+    loaded: &OnceCell<Vec<Tensor>>,
+    index: usize,
+) -> Result<Option<Tensor>> {
+    if !file.unsupported().is_empty() || file.entries().iter().any(|e| e.dtype().is_none()) {
+        return Ok(None);
+    }
+    if loaded.get().is_none() {
+        let state = file.state()?;
+        let leaves = tree::leaves(&state, Lists::Whole);
+        let tensors = leaves.into_iter().filter_map(|(_, leaf)| leaf.as_tensor().cloned()).collect();
+        let _ = loaded.set(tensors);
+    }
+    // Both are in the order of the tree.
+    Ok(loaded.get().and_then(|tensors| tensors.get(index).cloned()))
+}
+
+fn container(container: &Container) -> &'static str {
+    match container {
+        Container::Zip { big_endian: true, .. } => "PyTorch zip archive (big-endian)",
+        Container::Zip { .. } => "PyTorch zip archive",
+        Container::Legacy => "PyTorch file from before 1.6",
+        _ => "PyTorch file",
+    }
+}
+
+/// Whether elements lie in row-major order without gaps; steps of sizes of 1 mean nothing.
+fn in_order(shape: &[usize], strides: &[isize]) -> bool {
+    let expected = row_major(shape);
+    (0..shape.len()).all(|d| shape[d] == 1 || strides.get(d) == Some(&expected[d]))
+}
+
+/// Plain values `key.0`, `key.1`, … as one list.
+fn lists(values: &[(String, State)]) -> Vec<(String, State)> {
+    let mut out: Vec<(String, State)> = Vec::new();
+    // The list being put together.
+    let mut open: Option<(String, Vec<State>)> = None;
+    for (key, value) in values {
+        if let Some((list, items)) = &mut open
+            && key.strip_prefix(list.as_str()) == Some(&format!(".{}", items.len()))
+            && tree::is_plain(value)
+        {
+            items.push(value.clone());
+            continue;
+        }
+        out.extend(open.take().map(|(list, items)| (list, State::List(items))));
+        match key.strip_suffix(".0") {
+            Some(list) if tree::is_plain(value) => open = Some((list.into(), vec![value.clone()])),
+            _ => out.push((key.clone(), value.clone())),
+        }
+    }
+    out.extend(open.map(|(list, items)| (list, State::List(items))));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_become_lists() {
+        let values = |items: &[(&str, State)]| -> Vec<(String, State)> {
+            items.iter().map(|(k, v)| (k.to_string(), v.clone())).collect()
+        };
+        let int = State::Int;
+        let found = lists(&values(&[
+            ("a.0", int(5)),
+            ("a.1", int(6)),
+            ("b.0", int(7)),
+            ("b.2", int(8)),
+            ("c.0.x", int(9)),
+            ("c.1", State::List(vec![])),
+            ("d.0", int(1)),
+        ]));
+        let list = |items: &[i64]| State::List(items.iter().map(|&i| int(i)).collect());
+        let expected = values(&[
+            ("a", list(&[5, 6])),
+            ("b", list(&[7])),
+            ("b.2", int(8)),
+            ("c.0.x", int(9)),
+            ("c.1", State::List(vec![])),
+            ("d", list(&[1])),
+        ]);
+        assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn steps_of_one_element_mean_nothing() {
+        assert!(in_order(&[2, 1, 3], &[3, 77, 1]) && in_order(&[], &[]));
+        assert!(!in_order(&[2, 3], &[1, 2]) && !in_order(&[2, 3], &[4, 1]));
+    }
+}
