@@ -136,10 +136,11 @@ fn named(to: &Path, state: &State) -> Result<StateDict> {
             State::Map(map) => map.iter().find(|(_, v)| v.as_tensor().is_none()),
             _ => None,
         };
-        let what = odd.map_or_else(
-            || "what is no map".to_string(),
-            |(key, value)| format!("{}, {}", text::quoted(&tree::show(key)), kind(value)),
-        );
+        let what = match odd {
+            Some((key, value)) => format!("{}, {}", text::quoted(&tree::show(key)), kind(value)),
+            None if state.as_map().is_some() => "keys that are numbers".to_string(),
+            None => kind(state).to_string(),
+        };
         let hint = match tree::state_dicts(state) {
             parts if parts.is_empty() => String::new(),
             parts => format!("; --select takes a part: {}", some(parts.into_iter())),

@@ -35,7 +35,7 @@ pub(super) fn open(path: &Path) -> Result<Contents> {
         tensors,
         storages: storages.bytes,
         values: lists(file.values()),
-        metadata: file.metadata().to_vec(),
+        metadata: attributes(file.metadata()),
         unsupported: file.unsupported().to_vec(),
         source: Source::Pt(Box::new(file), OnceCell::new()),
     })
@@ -67,6 +67,18 @@ fn container(container: &Container) -> &'static str {
         Container::Legacy => "PyTorch file from before 1.6",
         _ => "PyTorch file",
     }
+}
+
+/// Attributes by dotted keys, from maps of attributes by the places of what has them.
+fn attributes(metadata: &[(String, State)]) -> Vec<(String, State)> {
+    let mut out = Vec::new();
+    for (place, state) in metadata {
+        let dot = if place.is_empty() { "" } else { "." };
+        for (name, value) in state.as_map().into_iter().flat_map(|map| map.iter()) {
+            out.push((format!("{place}{dot}{}", tree::show(name)), value.clone()));
+        }
+    }
+    out
 }
 
 /// Whether elements lie in row-major order without gaps; steps of sizes of 1 mean nothing.

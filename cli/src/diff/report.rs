@@ -54,11 +54,13 @@ fn what(difference: &Difference) -> String {
                 + &both(&|s| s.as_tensor().map_or_else(String::new, |t| text::list(t.shape())))
         }
         What::Elements(e) => {
-            let mut line = format!("{} of {} differ", count(e.count), plural(e.of, "element"));
+            let mut line = format!("{} of {} elements differ", count(e.count), count(e.of));
             if e.nan > 0 {
                 line.push_str(&format!(", {} NaN on one side", count(e.nan)));
             }
-            if e.count > e.nan {
+            if e.count > e.nan && e.max_abs == 0.0 {
+                line.push_str(", as 0 and -0");
+            } else if e.count > e.nan {
                 line.push_str(&format!(
                     ", by at most {} at {}",
                     number(e.max_abs),

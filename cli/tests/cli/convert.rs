@@ -39,7 +39,7 @@ fn one_tensor_goes_everywhere() {
 #[test]
 fn trees_keep_their_values() {
     let place = Place::new().with("run.safetensors", &run());
-    assert_snapshot!(place.run(&["convert", "run.safetensors", "run.pt"]).ok(), @"");
+    assert_snapshot!(place.run(&["convert", "run.safetensors", "run.pt"]).ok(), @r#"wrote run.pt: 4 tensors, 9 values, 2.6 kB"#);
     place.run(&["diff", "run.safetensors", "run.pt"]).ok();
     let note = place.run(&["convert", "run.pt", "again.safetensors"]);
     assert_eq!(note.code(), 0);
@@ -49,7 +49,7 @@ fn trees_keep_their_values() {
 #[test]
 fn a_part() {
     let place = Place::new().with("run.safetensors", &run());
-    assert_snapshot!(place.run(&["convert", "run.safetensors", "w.npz", "--select", "model"]).ok(), @"");
+    assert_snapshot!(place.run(&["convert", "run.safetensors", "w.npz", "--select", "model"]).ok(), @r#"wrote w.npz: 4 tensors, 1.1 kB"#);
     assert!(taper_io::load_state_dict(place.path("w.npz")).unwrap().keys().eq(weights().keys()));
     place.run(&["convert", "run.safetensors", "one.npy", "--select", "model.head.weight"]).ok();
     equal(
@@ -67,22 +67,22 @@ fn what_the_target_cannot_hold() {
         assert!(!place.path(args[1]).exists());
         line
     };
-    assert_snapshot!(fails(&["run.safetensors", "x.npz"]), @"");
-    assert_snapshot!(fails(&["run.safetensors", "x.npz", "--select", "optimizer"]), @"");
-    assert_snapshot!(fails(&["run.safetensors", "x.npz", "--select", "epoch"]), @"");
-    assert_snapshot!(fails(&["run.safetensors", "x.npy"]), @"");
-    assert_snapshot!(fails(&["run.safetensors", "x.npy", "--select", "optimizer"]), @"");
-    assert_snapshot!(fails(&["run.safetensors", "x.pt", "--select", "modell"]), @"");
-    assert_snapshot!(fails(&["run.safetensors", "x.txt"]), @"");
-    assert_snapshot!(fails(&["bf16.safetensors", "x.npz"]), @"");
-    assert_snapshot!(fails(&["bf16.safetensors", "x.npy"]), @"");
+    assert_snapshot!(fails(&["run.safetensors", "x.npz"]), @r#"x.npz: .npz holds named tensors alone, and cannot hold "model", a map; --select takes a part: "model"; .pt and .safetensors hold any tree"#);
+    assert_snapshot!(fails(&["run.safetensors", "x.npz", "--select", "optimizer"]), @r#"x.npz: .npz holds named tensors alone, and cannot hold "param_groups", a list; .pt and .safetensors hold any tree"#);
+    assert_snapshot!(fails(&["run.safetensors", "x.npz", "--select", "epoch"]), @r#"x.npz: .npz holds named tensors alone, and cannot hold an integer; .pt and .safetensors hold any tree"#);
+    assert_snapshot!(fails(&["run.safetensors", "x.npy"]), @r#"x.npy: .npy holds one tensor; --select takes one of "model.embed.weight", "model.body.weight", "model.body.steps", "model.head.weight""#);
+    assert_snapshot!(fails(&["run.safetensors", "x.npy", "--select", "optimizer"]), @r#"x.npy: .npy holds one tensor, and there is none"#);
+    assert_snapshot!(fails(&["run.safetensors", "x.pt", "--select", "modell"]), @r#"run.safetensors: has no "modell"; it has "model", "optimizer", "epoch", "best", "note", "parent", "tags""#);
+    assert_snapshot!(fails(&["run.safetensors", "x.txt"]), @r#"x.txt: unknown file extension; taper writes .pt, .pth, .safetensors, .npz and .npy"#);
+    assert_snapshot!(fails(&["bf16.safetensors", "x.npz"]), @r#"x.npz: tensor "w": numpy has no bfloat16; --dtype f32 holds the same numbers"#);
+    assert_snapshot!(fails(&["bf16.safetensors", "x.npy"]), @r#"x.npy: tensor "w": numpy has no bfloat16; --dtype f32 holds the same numbers"#);
     place.run(&["convert", "bf16.safetensors", "x.npz", "--dtype", "f32"]).ok();
 }
 
 #[test]
 fn nothing_is_replaced_unasked() {
     let place = Place::new().with("a.safetensors", &weights()).bytes("b.npz", b"precious");
-    assert_snapshot!(place.run(&["convert", "a.safetensors", "b.npz"]).trouble(), @"");
+    assert_snapshot!(place.run(&["convert", "a.safetensors", "b.npz"]).trouble(), @r#"b.npz: it is there already; --force replaces it"#);
     assert_eq!(std::fs::read(place.path("b.npz")).unwrap(), b"precious");
     place.run(&["convert", "--force", "a.safetensors", "b.npz"]).ok();
     place.run(&["diff", "a.safetensors", "b.npz"]).ok();
@@ -117,7 +117,7 @@ fn tied_tensors_stay_tied_in_pt() {
     assert_eq!(tied("b.pt", &["--dtype", "bf16"]), (true, String::new()));
     let (shares, note) = tied("b.safetensors", &[]);
     assert!(!shares);
-    assert_snapshot!(note, @"");
+    assert_snapshot!(note, @r#"taper: note: b.safetensors: 1 tensor of shared memory written in full"#);
 }
 
 #[test]
@@ -133,11 +133,11 @@ fn metadata_of_safetensors() {
     place.run(&["convert", "python.safetensors", "c.pt"]).ok();
     let path = place.path("author.safetensors");
     taper_io::safetensors::save_with_metadata(&weights(), &[("author", "me")], &path).unwrap();
-    assert_snapshot!(place.run(&["convert", "author.safetensors", "d.npz"]).err(), @"");
+    assert_snapshot!(place.run(&["convert", "author.safetensors", "d.npz"]).err(), @r#"taper: note: d.npz: the metadata of safetensors is not kept"#);
 }
 
 #[test]
 fn values_alone() {
     let place = Place::new().with("v.safetensors", &State::map([("a", 1.into())]));
-    assert_snapshot!(place.run(&["convert", "v.safetensors", "v.pt"]).ok(), @"");
+    assert_snapshot!(place.run(&["convert", "v.safetensors", "v.pt"]).ok(), @r#"wrote v.pt: 0 tensors, 1 value, 1.2 kB"#);
 }

@@ -67,11 +67,34 @@ fn everything_that_can_differ() {
     let place = Place::new().with("a.safetensors", &a).with("b.safetensors", &b);
     let run = place.run(&["diff", "a.safetensors", "b.safetensors"]);
     assert_eq!((run.code(), run.err()), (1, ""));
-    assert_snapshot!(run.out(), @"");
+    assert_snapshot!(run.out(), @r#"
+    --- a.safetensors
+    +++ b.safetensors
+    - model.gone     float32 [2]
+    + new            True
+    + model.came     bool [1]
+    ! model.cast     dtype float32 -> bfloat16
+    ! model.grown    shape [2, 3] -> [3, 3]
+    ! model.moved    2 of 4 elements differ, by at most 1 at [1, 1], relative 0.2, 2,097,152 ulp
+    ! model.broken   1 of 3 elements differ, 1 NaN on one side
+    ! model.count    1 of 2 elements differ, by at most 4 at [1], relative 2
+    ! epoch          3 -> 4
+    ! name           "first" -> "second\u{1b}[2J"
+    ! betas.1        0.99 -> 0.999
+    ! tensor or not  float32 [1] -> None
+    9 different, 1 only in A, 2 only in B; equal: 1 tensor and 2 values
+    "#);
     let quiet = place.run(&["diff", "-q", "a.safetensors", "b.safetensors"]);
     assert_eq!((quiet.code(), quiet.out(), quiet.err()), (1, "", ""));
     let some = place.run(&["diff", "--keys", "model.c*", "a.safetensors", "b.safetensors"]);
-    assert_snapshot!(some.out(), @"");
+    assert_snapshot!(some.out(), @r#"
+    --- a.safetensors
+    +++ b.safetensors
+    + model.came   bool [1]
+    ! model.cast   dtype float32 -> bfloat16
+    ! model.count  1 of 2 elements differ, by at most 4 at [1], relative 2
+    2 different, 0 only in A, 1 only in B; equal: 0 tensors
+    "#);
 }
 
 #[test]
@@ -92,7 +115,12 @@ fn minus_zero_is_other_bits() {
     let place = Place::new().with("a.npy", &tensor([0.0])).with("b.npy", &tensor([-0.0]));
     let run = place.run(&["diff", "a.npy", "b.npy"]);
     assert_eq!(run.code(), 1);
-    assert_snapshot!(run.out(), @"");
+    assert_snapshot!(run.out(), @r#"
+    --- a.npy
+    +++ b.npy
+    ! tensor  1 of 1 elements differ, as 0 and -0
+    1 different, 0 only in A, 0 only in B; equal: 0 tensors
+    "#);
     place.run(&["diff", "a.npy", "b.npy", "--atol", "1e-300"]).ok();
 }
 

@@ -8,12 +8,12 @@ fn files_that_cannot_be_read() {
     let place = Place::new().bytes("a.foo", b"hello, world").bytes("short", b"");
     std::fs::create_dir(place.path("folder.pt")).unwrap();
     let trouble = |name: &str| place.run(&["inspect", name]).trouble().to_string();
-    assert_snapshot!(trouble("missing.pt"), @"");
-    assert_snapshot!(trouble("folder.pt"), @"");
-    assert_snapshot!(trouble("a.foo"), @"");
-    assert_snapshot!(trouble("short"), @"");
+    assert_snapshot!(trouble("missing.pt"), @r#"missing.pt: cannot read: No such file or directory (os error 2)"#);
+    assert_snapshot!(trouble("folder.pt"), @r#"folder.pt: cannot read: it is a folder"#);
+    assert_snapshot!(trouble("a.foo"), @r#"a.foo: unknown file extension, and it does not begin as a .pt, .safetensors, .npz or .npy file does"#);
+    assert_snapshot!(trouble("short"), @r#"short: unknown file extension, and it does not begin as a .pt, .safetensors, .npz or .npy file does"#);
     #[cfg(unix)]
-    assert_snapshot!(trouble("/dev/zero"), @"");
+    assert_snapshot!(trouble("/dev/zero"), @r#"/dev/zero: cannot read: not a plain file"#);
     // The same of both other commands.
     assert_eq!(place.run(&["diff", "missing.pt", "a.foo"]).trouble(), trouble("missing.pt"));
     assert_eq!(place.run(&["convert", "missing.pt", "b.npz"]).trouble(), trouble("missing.pt"));

@@ -35,6 +35,7 @@ pub struct Entry {
     name: String,
     dtype: Option<DType>,
     dtype_name: &'static str,
+    element_size: usize,
     shape: Vec<usize>,
     strides: Vec<isize>,
     offset: usize,
@@ -57,6 +58,10 @@ impl Entry {
     /// The dtype as PyTorch names it, such as `complex64`.
     pub fn dtype_name(&self) -> &str {
         self.dtype_name
+    }
+    /// Bytes of an element, also where taper has not got the dtype.
+    pub fn element_size(&self) -> usize {
+        self.element_size
     }
     /// Sizes.
     pub fn shape(&self) -> &[usize] {
@@ -210,6 +215,7 @@ impl Leaves for Listed {
             name: path.into(),
             dtype: tensor.dtype.dtype(),
             dtype_name: tensor.dtype.name(),
+            element_size: tensor.dtype.size(),
             shape: tensor.shape.clone(),
             strides: tensor.strides.clone(),
             offset: storage.view.map_or(0, |(start, _)| start).saturating_add(tensor.offset),
