@@ -20,8 +20,8 @@ pub use creation::{NestedArray, tensor};
 pub use error::{Error, Result};
 pub use operand::{AsTensor, IntoDims, IntoShape, Operand, result_type};
 pub use ops::{
-    ConvOptions, Ellipsis, IndexItem, IntoIndex, IntoPair, IntoReshape, NewAxis, PadMode, Padding,
-    PoolOptions, Slice, Unique,
+    ConvOptions, ConvTransposeOptions, Ellipsis, IndexItem, IntoIndex, IntoPair, IntoReshape, NewAxis,
+    PadMode, Padding, PoolOptions, Slice, Unique,
 };
 pub use random::{
     Generator, IntoSeed, get_rng_state, initial_seed, manual_seed, set_rng_state, with_generator, with_seed,

@@ -130,3 +130,33 @@ fn attentive() {
         SGD::with(p, SGDOptions { lr: 0.1, momentum: 0.9, ..Default::default() })
     });
 }
+
+/// An LSTM over words.
+#[derive(Module)]
+struct Recurrent {
+    words: nn::Embedding,
+    lstm: nn::LSTM,
+    out: nn::Linear,
+}
+
+impl Forward for Recurrent {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let (y, _) = self.lstm.forward(&self.words.forward(x));
+        self.out.forward(&y.select(1, -1))
+    }
+}
+
+#[test]
+fn recurrent() {
+    let _seed = seeded();
+    manual_seed(42);
+    let data = (Tensor::randint(0, 30, [96, 12]), Tensor::randint(0, 4, [96]));
+    let model = || -> Box<dyn Forward> {
+        Box::new(Recurrent {
+            words: nn::Embedding::new(30, 8),
+            lstm: nn::LSTM::builder(8, 16).num_layers(2).dropout(0.2).batch_first(true).build(),
+            out: nn::Linear::new(16, 4),
+        })
+    };
+    train("recurrent", data, model, |p| Adam::new(p, 1e-2));
+}

@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use taper::nn::functional as F;
-use taper::{ConvOptions, PoolOptions, Tensor};
+use taper::{ConvOptions, ConvTransposeOptions, PoolOptions, Tensor};
 
 pub fn run(c: &Case) -> Option<Vec<Tensor>> {
     let x = c.inputs.first()?;
@@ -11,6 +11,15 @@ pub fn run(c: &Case) -> Option<Vec<Tensor>> {
         let o = ConvOptions::default().stride(c.pair("stride").unwrap_or([1, 1]));
         let o = o.padding(c.pair("padding").unwrap_or([0, 0])).dilation(c.pair("dilation").unwrap_or([1, 1]));
         o.groups(c.size("groups").unwrap_or(1))
+    };
+    let conv_transpose = || {
+        let pair = |name: &str, usual: usize| c.pair(name).unwrap_or([usual; 2]);
+        ConvTransposeOptions::default()
+            .stride(pair("stride", 1))
+            .padding(pair("padding", 0))
+            .output_padding(pair("output_padding", 0))
+            .dilation(pair("dilation", 1))
+            .groups(c.size("groups").unwrap_or(1))
     };
     let pool = || {
         let kernel = c.pair("kernel_size").expect("a window");
@@ -31,6 +40,8 @@ pub fn run(c: &Case) -> Option<Vec<Tensor>> {
         "einsum" => Tensor::einsum(c.text("equation")?, &c.inputs.iter().collect::<Vec<_>>()),
         "conv1d" => x.conv1d(c.x(1), c.maybe(2), conv()),
         "conv2d" => x.conv2d(c.x(1), c.maybe(2), conv()),
+        "conv_transpose1d" => x.conv_transpose1d(c.x(1), c.maybe(2), conv_transpose()),
+        "conv_transpose2d" => x.conv_transpose2d(c.x(1), c.maybe(2), conv_transpose()),
         "max_pool2d" => x.max_pool2d(pool()),
         "avg_pool2d" => x.avg_pool2d(pool()),
         "adaptive_avg_pool2d" => x.adaptive_avg_pool2d(c.pair("output_size")?),

@@ -13,7 +13,7 @@ pub use attention::*;
 pub use loss::*;
 pub use pool::*;
 
-use taper_tensor::{AsTensor, ConvOptions, IntoShape, Tensor};
+use taper_tensor::{AsTensor, ConvOptions, ConvTransposeOptions, IntoShape, Tensor};
 
 /// An optional argument's tensor.
 macro_rules! optional {
@@ -38,6 +38,30 @@ pub fn conv1d<P: AsTensor>(
     options: ConvOptions,
 ) -> Tensor {
     x.conv1d(weight, optional!(bias), options)
+}
+
+/// Transposed convolution of `[batch, channels, length]` with a weight `[channels, out/groups, kernel]`; of
+/// the options' pairs the last number counts.
+#[track_caller]
+pub fn conv_transpose1d<P: AsTensor>(
+    x: &Tensor,
+    weight: impl AsTensor,
+    bias: Option<&P>,
+    options: ConvTransposeOptions,
+) -> Tensor {
+    x.conv_transpose1d(weight, optional!(bias), options)
+}
+
+/// Transposed convolution of `[batch, channels, height, width]` with a weight
+/// `[channels, out/groups, kernel height, kernel width]`.
+#[track_caller]
+pub fn conv_transpose2d<P: AsTensor>(
+    x: &Tensor,
+    weight: impl AsTensor,
+    bias: Option<&P>,
+    options: ConvTransposeOptions,
+) -> Tensor {
+    x.conv_transpose2d(weight, optional!(bias), options)
 }
 
 /// Convolution of `[batch, channels, height, width]` with a weight

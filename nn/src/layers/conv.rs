@@ -77,7 +77,7 @@ builder! {
 }
 
 #[track_caller]
-fn check_groups(layer: &str, in_channels: usize, out_channels: usize, groups: usize) {
+pub(super) fn check_groups(layer: &str, in_channels: usize, out_channels: usize, groups: usize) {
     assert!(
         groups > 0 && in_channels.is_multiple_of(groups) && out_channels.is_multiple_of(groups),
         "{layer}: {in_channels} input and {out_channels} output channels do not divide into {groups} groups"
@@ -88,7 +88,10 @@ impl Conv1d {
     #[track_caller]
     fn from_options(o: Conv1dOptions) -> Self {
         check_groups("Conv1d", o.in_channels, o.out_channels, o.groups);
-        let (weight, bias) = draw(&[o.out_channels, o.in_channels / o.groups, o.kernel_size], o.bias);
+        let (weight, bias) = draw(
+            &[o.out_channels, o.in_channels / o.groups, o.kernel_size],
+            o.bias.then_some(o.out_channels),
+        );
         let options =
             ConvOptions::default().stride(o.stride).padding(o.padding).dilation(o.dilation).groups(o.groups);
         Conv1d { weight, bias, options }
@@ -103,7 +106,10 @@ impl Conv2d {
     fn from_options(o: Conv2dOptions) -> Self {
         check_groups("Conv2d", o.in_channels, o.out_channels, o.groups);
         let [height, width] = o.kernel_size;
-        let (weight, bias) = draw(&[o.out_channels, o.in_channels / o.groups, height, width], o.bias);
+        let (weight, bias) = draw(
+            &[o.out_channels, o.in_channels / o.groups, height, width],
+            o.bias.then_some(o.out_channels),
+        );
         let options =
             ConvOptions::default().stride(o.stride).padding(o.padding).dilation(o.dilation).groups(o.groups);
         Conv2d { weight, bias, options }
@@ -140,9 +146,15 @@ fn describe(weight: &Parameter, o: &ConvOptions, bias: bool) -> String {
     if bias { text } else { text + ", bias=False" }
 }
 
-fn misfit(layer: &dyn crate::Module, weight: &Parameter, groups: usize, x: &Tensor) -> Result<(), String> {
+/// Why an input of so many channels does not fit.
+pub(super) fn misfit(
+    layer: &dyn crate::Module,
+    weight: &Parameter,
+    channels: usize,
+    x: &Tensor,
+) -> Result<(), String> {
     let weight = weight.value();
-    let (ndim, channels) = (weight.ndim(), weight.shape()[1] * groups);
+    let ndim = weight.ndim();
     let fits = (ndim - 1..=ndim).contains(&x.ndim())
         && x.size(1 - ndim as isize) == channels
         && x.dtype() == weight.dtype();
@@ -160,9 +172,14 @@ fn misfit(layer: &dyn crate::Module, weight: &Parameter, groups: usize, x: &Tens
     ))
 }
 
-forward! { Conv1d, check |self, x| misfit(self, &self.weight, self.options.groups, x), |self, x| {
+/// The channels of an input.
+fn channels(weight: &Parameter, o: &ConvOptions) -> usize {
+    weight.shape()[1] * o.groups
+}
+
+forward! { Conv1d, check |self, x| misfit(self, &self.weight, channels(&self.weight, &self.options), x), |self, x| {
     x.conv1d(&self.weight, self.bias.as_ref().map(|b| b.as_tensor()).as_deref(), self.options)
 } }
-forward! { Conv2d, check |self, x| misfit(self, &self.weight, self.options.groups, x), |self, x| {
+forward! { Conv2d, check |self, x| misfit(self, &self.weight, channels(&self.weight, &self.options), x), |self, x| {
     x.conv2d(&self.weight, self.bias.as_ref().map(|b| b.as_tensor()).as_deref(), self.options)
 } }

@@ -44,7 +44,8 @@ macro_rules! dropouts {
 }
 dropouts! {
     /// While training, each element becomes 0 with probability `p` and the others grow by `1/(1 − p)`; the
-    /// input itself in evaluation.
+    /// input itself in evaluation. Masks are PyTorch's on AMD and ARM processors; on Intel's, PyTorch takes
+    /// others from MKL.
     Dropout DropoutOptions dropout;
 
     /// [`Dropout`] of whole channels of `[batch, channels, length]`, or without batch.

@@ -34,13 +34,13 @@ builder! {
     }
 }
 
-/// A weight drawn as PyTorch's dense and convolution layers draw it, then the bias.
+/// A weight drawn as PyTorch's dense and convolution layers draw it, then the bias of so many outputs.
 #[track_caller]
-pub(super) fn draw(shape: &[usize], bias: bool) -> (Parameter, Option<Parameter>) {
+pub(super) fn draw(shape: &[usize], bias: Option<usize>) -> (Parameter, Option<Parameter>) {
     let weight = Parameter::new(Tensor::empty(shape));
     kaiming_uniform_(&weight, FanMode::FanIn, Nonlinearity::LeakyRelu(5f64.sqrt()));
-    let bias = bias.then(|| {
-        let bias = Parameter::new(Tensor::zeros(shape[0]));
+    let bias = bias.map(|outputs| {
+        let bias = Parameter::new(Tensor::zeros(outputs));
         let fan_in: usize = shape[1..].iter().product();
         if fan_in > 0 {
             let bound = 1.0 / (fan_in as f64).sqrt();
@@ -54,7 +54,7 @@ pub(super) fn draw(shape: &[usize], bias: bool) -> (Parameter, Option<Parameter>
 impl Linear {
     #[track_caller]
     fn from_options(o: LinearOptions) -> Self {
-        let (weight, bias) = draw(&[o.out_features, o.in_features], o.bias);
+        let (weight, bias) = draw(&[o.out_features, o.in_features], o.bias.then_some(o.out_features));
         Linear { weight, bias }
     }
 

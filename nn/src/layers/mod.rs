@@ -4,11 +4,13 @@ mod activation;
 mod attention;
 mod container;
 mod conv;
+mod conv_transpose;
 mod dropout;
 mod embedding;
 mod linear;
 mod norm;
 mod pool;
+mod recurrent;
 mod shape;
 mod transformer;
 
@@ -16,11 +18,13 @@ pub use activation::*;
 pub use attention::*;
 pub use container::*;
 pub use conv::*;
+pub use conv_transpose::*;
 pub use dropout::*;
 pub use embedding::*;
 pub use linear::*;
 pub use norm::*;
 pub use pool::*;
+pub use recurrent::*;
 pub use shape::*;
 pub use transformer::*;
 

@@ -71,6 +71,9 @@ pub enum Layer {
     Plain(Box<dyn Forward>),
     Attention(MultiheadAttention),
     Encoder(Box<TransformerEncoderLayer>),
+    Rnn(RNN),
+    Lstm(LSTM),
+    Gru(GRU),
 }
 
 impl Layer {
@@ -79,6 +82,9 @@ impl Layer {
             Layer::Plain(l) => l,
             Layer::Attention(l) => l,
             Layer::Encoder(l) => &**l,
+            Layer::Rnn(l) => l,
+            Layer::Lstm(l) => l,
+            Layer::Gru(l) => l,
         }
     }
 }
@@ -116,6 +122,23 @@ pub fn layer(name: &str, a: &Args) -> Layer {
             plain!(a, Conv2d::builder(a.size(0), a.size(1), pair(&a.args[2])), stride: pair, padding: padding,
             dilation: pair, groups: size, bias: flag)
         }
+        "ConvTranspose1d" => {
+            plain!(a, ConvTranspose1d::builder(a.size(0), a.size(1), a.size(2)), stride: size, padding: size,
+            output_padding: size, dilation: size, groups: size, bias: flag)
+        }
+        "ConvTranspose2d" => {
+            plain!(a, ConvTranspose2d::builder(a.size(0), a.size(1), pair(&a.args[2])), stride: pair, padding: pair,
+            output_padding: pair, dilation: pair, groups: size, bias: flag)
+        }
+        "RNN" => Layer::Rnn(set!(a, RNN::builder(a.size(0), a.size(1)), num_layers: size, bias: flag,
+        batch_first: flag, dropout: number, bidirectional: flag, nonlinearity: |v| match text(v) {
+            "relu" => RNNNonlinearity::Relu,
+            _ => RNNNonlinearity::Tanh,
+        })),
+        "LSTM" => Layer::Lstm(set!(a, LSTM::builder(a.size(0), a.size(1)), num_layers: size, bias: flag,
+            batch_first: flag, dropout: number, bidirectional: flag)),
+        "GRU" => Layer::Gru(set!(a, GRU::builder(a.size(0), a.size(1)), num_layers: size, bias: flag,
+            batch_first: flag, dropout: number, bidirectional: flag)),
         "BatchNorm1d" => {
             plain!(a, BatchNorm1d::builder(a.size(0)), eps: number, momentum: option, affine: flag,
             track_running_stats: flag)

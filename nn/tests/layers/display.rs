@@ -4,7 +4,7 @@ use taper_nn::*;
 
 #[test]
 fn layers_print_as_in_pytorch() {
-    let pairs: [(String, &str); 25] = [
+    let pairs: [(String, &str); 30] = [
         (Linear::new(3, 4).to_string(), "Linear(in_features=3, out_features=4, bias=True)"),
         (
             Linear::builder(3, 4).bias(false).build().to_string(),
@@ -57,6 +57,34 @@ fn layers_print_as_in_pytorch() {
         ),
         (AdaptiveAvgPool2d::new((None, Some(2))).to_string(), "AdaptiveAvgPool2d(output_size=(None, 2))"),
         (AvgPool1d::new(2).to_string(), "AvgPool1d(kernel_size=(2,), stride=(2,), padding=(0,))"),
+        (
+            ConvTranspose2d::builder(4, 6, (1, 3))
+                .stride(2)
+                .padding((0, 1))
+                .output_padding(1)
+                .groups(2)
+                .bias(false)
+                .build()
+                .to_string(),
+            "ConvTranspose2d(4, 6, kernel_size=(1, 3), stride=(2, 2), padding=(0, 1), output_padding=(1, 1), groups=2, bias=False)",
+        ),
+        (
+            ConvTranspose1d::builder(1, 2, 3).dilation(2).build().to_string(),
+            "ConvTranspose1d(1, 2, kernel_size=(3,), stride=(1,), dilation=(2,))",
+        ),
+        (LSTM::new(3, 4).to_string(), "LSTM(3, 4)"),
+        (
+            GRU::builder(3, 4)
+                .num_layers(2)
+                .bias(false)
+                .batch_first(true)
+                .dropout(0.25)
+                .bidirectional(true)
+                .build()
+                .to_string(),
+            "GRU(3, 4, num_layers=2, bias=False, batch_first=True, dropout=0.25, bidirectional=True)",
+        ),
+        (AlphaDropout::default().to_string(), "AlphaDropout(p=0.5, inplace=False)"),
         (ReLU::new().to_string(), "ReLU()"),
         (LeakyReLU::new().to_string(), "LeakyReLU(negative_slope=0.01)"),
         (Softplus::new().to_string(), "Softplus(beta=1.0, threshold=20.0)"),

@@ -47,6 +47,26 @@ fn a_linear_that_does_not_fit() {
 }
 
 #[test]
+fn recurrent_inputs_that_do_not_fit() {
+    let layer = LSTM::builder(3, 4).batch_first(true).build();
+    refused(
+        || drop(layer.forward(&Tensor::ones([2, 5, 4]))),
+        "LSTM(3, 4, batch_first=True): expected an input [batch, length, features] (or without batch) of 3 features of \
+         float32, got shape [2, 5, 4] of float32",
+    );
+    refused(
+        || drop(layer.forward(&Tensor::ones([2, 0, 3]))),
+        "LSTM(3, 4, batch_first=True): expected at least one step, got shape [2, 0, 3]",
+    );
+    let state = Tensor::ones([1, 3, 4]);
+    refused(
+        || drop(layer.forward_with(&Tensor::ones([2, 5, 3]), Some((&state, &state)))),
+        "LSTM(3, 4, batch_first=True): expected an initial state of shape [1, 2, 4] for an input of shape [2, 5, 3], \
+         got [1, 3, 4]",
+    );
+}
+
+#[test]
 fn inputs_that_do_not_fit() {
     refused(
         || drop(Conv2d::new(3, 8, 3).forward(&Tensor::ones([2, 1, 28, 28]))),

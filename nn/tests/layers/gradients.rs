@@ -57,6 +57,14 @@ fn layers() {
     check_layer(&Linear::new(3, 2), &numbers(&[2, 3], 0.1));
     check_layer(&Conv1d::builder(2, 2, 2).stride(2).padding(1).build(), &numbers(&[1, 2, 5], 0.2));
     check_layer(&Conv2d::builder(2, 2, 2).padding(1).groups(2).build(), &numbers(&[1, 2, 3, 3], 0.3));
+    check_layer(
+        &ConvTranspose2d::builder(2, 2, 2).stride(2).padding(1).groups(2).build(),
+        &numbers(&[1, 2, 3, 3], 0.3),
+    );
+    check_layer(
+        &ConvTranspose1d::builder(2, 3, 3).stride(2).output_padding(1).build(),
+        &numbers(&[1, 2, 3], 0.2),
+    );
     check_layer(&LayerNorm::new(4), &numbers(&[2, 4], 0.5));
     check_layer(&PReLU::new(), &numbers(&[5], 0.6));
     check_layer(&AvgPool2d::builder(2).divisor_override(3).build(), &numbers(&[1, 1, 4, 4], 0.7));
@@ -80,6 +88,19 @@ fn layers() {
     }
     // The running statistics move, the function does not.
     check_layer(&BatchNorm1d::new(2), &numbers(&[4, 2], 0.4));
+}
+
+#[test]
+fn recurrent() {
+    let [x, h, c] = [0.1, 0.2, 0.3].map(|phase| numbers(&[2, 1, 2], phase));
+    let inputs = [x, h, c];
+    let lstm = LSTM::builder(2, 2).bidirectional(true).build();
+    lstm.to_dtype(DType::F64);
+    check("LSTM", |t| lstm.forward_with(&t[0], Some((&t[1], &t[2]))).0, &inputs);
+    check("the state of an LSTM", |t| lstm.forward_with(&t[0], Some((&t[1], &t[2]))).1.1, &inputs);
+    let gru = GRU::builder(2, 2).num_layers(2).build();
+    gru.to_dtype(DType::F64);
+    check("GRU", |t| gru.forward_with(&t[0], Some(&t[1])).0, &inputs[..2]);
 }
 
 #[test]

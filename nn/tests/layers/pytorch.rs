@@ -30,6 +30,12 @@ fn call(module: &Layer, inputs: &[Tensor], call: &Value) -> Vec<Tensor> {
             [Some(y), weights].into_iter().flatten().collect()
         }
         Layer::Encoder(l) => vec![l.forward_with(&inputs[0], &options)],
+        Layer::Rnn(l) => <[Tensor; 2]>::from(l.forward_with(&inputs[0], inputs.get(1))).into(),
+        Layer::Gru(l) => <[Tensor; 2]>::from(l.forward_with(&inputs[0], inputs.get(1))).into(),
+        Layer::Lstm(l) => {
+            let (y, (h, c)) = l.forward_with(&inputs[0], inputs.get(1).zip(inputs.get(2)));
+            vec![y, h, c]
+        }
     }
 }
 

@@ -51,12 +51,24 @@ fn again(x: &Tensor, w: &Tensor, p: ConvParams, shape: &[usize]) -> Tensor {
     ok(forward("conv", x, w, None, p, shape))
 }
 
-/// The derivative in `x`: a transposed convolution.
+/// The derivative in `x`.
 #[track_caller]
 fn input_grad(g: &Tensor, w: &Tensor, p: ConvParams, shape: &[usize]) -> Tensor {
-    let y = ok(run(g, shape, p, ConvOp::InputGrad { g: g.as_view(), w: w.as_view() }));
+    ok(transposed("conv_input_grad", g, w, p, shape))
+}
+
+/// The derivative of a convolution in its input, whose shape is given: a transposed convolution of `g`.
+#[track_caller]
+pub(super) fn transposed(
+    name: &'static str,
+    g: &Tensor,
+    w: &Tensor,
+    p: ConvParams,
+    shape: &[usize],
+) -> Result<Tensor> {
+    let y = run(g, shape, p, ConvOp::InputGrad { g: g.as_view(), w: w.as_view() })?;
     let (sg, sw) = (Dims::from(g.shape()), Dims::from(w.shape()));
-    op("conv_input_grad", y)
+    let y = op(name, y)
         .wrt(g, || {
             let w = w.clone();
             move |h: &Tensor| again(h, &w, p, &sg)
@@ -65,7 +77,8 @@ fn input_grad(g: &Tensor, w: &Tensor, p: ConvParams, shape: &[usize]) -> Tensor 
             let g = g.clone();
             move |h: &Tensor| weight_grad(&g, h, p, &sw)
         })
-        .done()
+        .done();
+    Ok(y)
 }
 
 /// The derivative in `w`.
@@ -85,9 +98,8 @@ fn weight_grad(g: &Tensor, x: &Tensor, p: ConvParams, shape: &[usize]) -> Tensor
         .done()
 }
 
-/// Refuses what does not fit; the message names both shapes.
-fn check(name: &'static str, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, o: &ConvOptions) -> Result<()> {
-    let shape = |message: String| Err(Error::shape(name, message));
+/// Refuses dtypes and devices that do not fit.
+pub(super) fn check_kinds(name: &'static str, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Result<()> {
     for t in [Some(w), bias].into_iter().flatten() {
         if t.dtype() != x.dtype() {
             let message = format!(
@@ -104,6 +116,13 @@ fn check(name: &'static str, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, o: &
     if !x.dtype().is_float() {
         return Err(Error::dtype(name, format!("expected floating-point tensors, got {}", x.dtype())));
     }
+    Ok(())
+}
+
+/// Refuses what does not fit; the message names both shapes.
+fn check(name: &'static str, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, o: &ConvOptions) -> Result<()> {
+    let shape = |message: String| Err(Error::shape(name, message));
+    check_kinds(name, x, w, bias)?;
     if o.stride.contains(&0) || o.dilation.contains(&0) || o.groups == 0 {
         return shape("stride, dilation and groups must be at least 1".into());
     }
@@ -176,14 +195,23 @@ fn pad_end(x: &Tensor, by: [usize; 2]) -> Tensor {
     x.place(meta, move |l: &Layout| l.slice(2, 0, h, 1).slice(3, 0, w, 1))
 }
 
+/// The first two dimensions of a weight.
+const LAYOUT: &str = "out, channels/groups";
+
 /// The input with a batch dimension, and whether it had none.
 #[track_caller]
-fn batched(name: &'static str, x: &Tensor, w: &Tensor, spatial: usize) -> Result<(Tensor, bool)> {
+pub(super) fn batched(
+    name: &'static str,
+    x: &Tensor,
+    w: &Tensor,
+    spatial: usize,
+    channels: &str,
+) -> Result<(Tensor, bool)> {
     let dims = spatial + 2;
     if w.ndim() != dims || !(dims - 1..=dims).contains(&x.ndim()) {
         let sizes = &["length", "height, width"][spatial - 1];
         let message = format!(
-            "expected an input [batch, channels, {sizes}] (or without batch) and a weight [out, channels/groups, {sizes}], got shapes {:?} and {:?}",
+            "expected an input [batch, channels, {sizes}] (or without batch) and a weight [{channels}, {sizes}], got shapes {:?} and {:?}",
             x.shape(),
             w.shape()
         );
@@ -196,7 +224,7 @@ fn batched(name: &'static str, x: &Tensor, w: &Tensor, spatial: usize) -> Result
 #[track_caller]
 fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, o: ConvOptions) -> Result<Tensor> {
     let name = "conv2d";
-    let (x, single) = batched(name, x, w, 2)?;
+    let (x, single) = batched(name, x, w, 2, LAYOUT)?;
     let y = convolve(name, &x, w, bias, o)?;
     Ok(if single { y.squeeze(0) } else { y })
 }
@@ -205,7 +233,7 @@ fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, o: ConvOptions) -> Resu
 #[track_caller]
 fn conv1d(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, o: ConvOptions) -> Result<Tensor> {
     let name = "conv1d";
-    let (x, single) = batched(name, x, w, 1)?;
+    let (x, single) = batched(name, x, w, 1, LAYOUT)?;
     let padding = match o.padding {
         Padding::Zeros(p) => Padding::Zeros([0, p[1]]),
         Padding::Same => Padding::Same,

@@ -4,6 +4,7 @@ mod binary;
 mod cast;
 mod compare;
 mod conv;
+mod conv_transpose;
 mod einsum;
 mod gather;
 mod grid;
@@ -25,6 +26,7 @@ mod unary;
 mod view;
 mod window;
 
+pub use conv_transpose::ConvTransposeOptions;
 pub use index::{Ellipsis, IndexItem, IntoIndex, NewAxis, Slice};
 pub use pad::PadMode;
 pub use sort::Unique;

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::case::{Draw, Row, Size, case, row};
-use taper::{ConvOptions, PoolOptions};
+use taper::{ConvOptions, ConvTransposeOptions, PoolOptions};
 
 /// A convolution by its definition.
 fn conv2d(x: &Array, w: &Array, stride: usize, pad: usize, dilation: usize, groups: usize) -> Array {
@@ -25,6 +25,28 @@ fn conv2d(x: &Array, w: &Array, stride: usize, pad: usize, dilation: usize, grou
         }
         sum
     })
+}
+
+/// A transposed convolution by its definition: every element of `x` adds its multiple of the kernel.
+fn conv_transpose2d(x: &Array, w: &Array, stride: usize, pad: usize, more: usize, groups: usize) -> Array {
+    let (n, c, h, width) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3]);
+    let (og, kh, kw) = (w.shape[1], w.shape[2], w.shape[3]);
+    let out = |n: usize, k: usize| (n - 1) * stride + k + more - 2 * pad;
+    let mut y = Array::from_fn(&[n, og * groups, out(h, kh), out(width, kw)], |_| 0.0);
+    let [oh, ow] = [y.shape[2], y.shape[3]];
+    for i in 0..n * c * h * width {
+        let (b, c_in, r, q) = (i / (c * h * width), i / (h * width) % c, i / width % h, i % width);
+        for k in 0..og * kh * kw {
+            let (o, kr, kq) = (k / (kh * kw), k / kw % kh, k % kw);
+            let (to_r, to_q) = ((r * stride + kr).wrapping_sub(pad), (q * stride + kq).wrapping_sub(pad));
+            if to_r < oh && to_q < ow {
+                let channel = c_in / (c / groups) * og + o;
+                let at = ((b * og * groups + channel) * oh + to_r) * ow + to_q;
+                y.data[at] += x.at(&[b, c_in, r, q]) * w.at(&[c_in, o, kr, kq]);
+            }
+        }
+    }
+    y
 }
 
 /// The elements of each window of the last two dimensions, outside ones as `None`, put through `f`.
@@ -106,6 +128,40 @@ pub fn rows() -> Vec<Row> {
                 move |a| {
                     let y = conv2d(&a[0].reshape(&[2, 3, 1, n]), &a[1].reshape(&[2, 3, 1, 3]), 1, 0, 1, 1);
                     y.reshape(&[2, 2, n - 2])
+                },
+            )
+        }),
+        row("conv_transpose2d", |d| {
+            let (s, stride, pad) = (image(d, 2), 1 + d.below(3), d.below(2));
+            let more = d.below(stride);
+            case(
+                [d.any(&s), d.any(&[2, 3, 3, 2]), d.any(&[3])],
+                move |x| {
+                    let options = ConvTransposeOptions::default().stride(stride);
+                    x[0].conv_transpose2d(&x[1], Some(&x[2]), options.padding(pad).output_padding(more))
+                },
+                move |a| {
+                    let y = conv_transpose2d(&a[0], &a[1], stride, pad, more, 1);
+                    y.zip(&a[2].reshape(&[3, 1, 1]), |v, b| v + b)
+                },
+            )
+        }),
+        row("conv_transpose2d, grouped", |d| {
+            let s = image(d, 4);
+            case(
+                [d.any(&s), d.any(&[4, 3, 2, 2])],
+                |x| x[0].conv_transpose2d(&x[1], None, ConvTransposeOptions::default().groups(2)),
+                |a| conv_transpose2d(&a[0], &a[1], 1, 0, 0, 2),
+            )
+        }),
+        row("conv_transpose1d", |d| {
+            let n = if d.size == Size::Large { 3000 } else { 5 + d.below(4) };
+            case(
+                [d.any(&[2, 3, n]), d.any(&[3, 2, 3])],
+                |x| x[0].conv_transpose1d(&x[1], None, ConvTransposeOptions::default()),
+                move |a| {
+                    let (x, w) = (a[0].reshape(&[2, 3, 1, n]), a[1].reshape(&[3, 2, 1, 3]));
+                    conv_transpose2d(&x, &w, 1, 0, 0, 1).reshape(&[2, 2, n + 2])
                 },
             )
         }),
