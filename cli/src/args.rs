@@ -34,7 +34,8 @@ pub enum Command {
 const INSPECT: &str = "\
 Columns that say nothing are left out: strides of tensors in row-major order, the device where it is
 the CPU, memory where it is the tensor's own. `= other` are the very elements of another tensor,
-`shared with other` are elements of its storage. Statistics leave NaN out; std is torch.std (n−1).
+`shared with other` are elements of its storage, `part of 5,056` is a tensor whose storage has more
+bytes. Statistics leave NaN out; std is torch.std (n−1).
 
 Examples:
   taper inspect model.pt

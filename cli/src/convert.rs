@@ -6,7 +6,7 @@ use crate::fail::{Fail, Result};
 use crate::kind::Kind;
 use crate::output;
 use crate::text::{self, plural};
-use crate::tree::{self, Lists};
+use crate::tree;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use taper_io::{npy, npz, pt, safetensors};
@@ -91,7 +91,7 @@ impl Summary {
     fn of(state: &State) -> Summary {
         let (mut out, mut seen) = (Summary { tensors: 0, values: 0, tied: 0, refused: None }, HashSet::new());
         let mut budget = Budget::new();
-        for (key, leaf) in tree::leaves(state, Lists::Whole) {
+        for (key, leaf) in tree::leaves(state) {
             let State::Tensor(t) = leaf else {
                 out.values += 1;
                 continue;
@@ -153,7 +153,7 @@ fn named(to: &Path, state: &State) -> Result<StateDict> {
 
 /// The tree as one tensor.
 fn single(to: &Path, state: &State) -> Result<Tensor> {
-    let leaves = tree::leaves(state, Lists::Whole);
+    let leaves = tree::leaves(state);
     let tensors: Vec<(&String, &Tensor)> =
         leaves.iter().filter_map(|(k, v)| Some((k, v.as_tensor()?))).collect();
     match tensors[..] {

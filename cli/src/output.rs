@@ -29,10 +29,11 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     print(&line)
 }
 
-/// Writes one line of trouble to standard error.
+/// Writes one line of trouble to standard error. It may have keys of any length in it.
 pub fn complain(message: &str) {
+    let message = text::cut(message, 1000);
     // Nothing is left to be done where even this fails.
-    let _ = writeln!(std::io::stderr(), "taper: {}", text::printable(message));
+    let _ = writeln!(std::io::stderr(), "taper: {}", text::printable(&message));
 }
 
 /// Writes a line beside the result to standard error.

@@ -5,53 +5,39 @@ use taper_tensor::{Key, State};
 /// The key of a tensor that is the whole file.
 pub const LONE: &str = "tensor";
 
-/// How lists of plain values are shown.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Lists {
-    /// As one value.
-    Whole,
-    /// Item by item.
-    Items,
-}
-
-/// Everything that is no container with something in it, by dotted keys, in the tree's order.
-pub fn leaves(state: &State, lists: Lists) -> Vec<(String, &State)> {
+/// Tensors, values, lists of plain values and empty containers by dotted keys, in the tree's order.
+pub fn leaves(state: &State) -> Vec<(String, &State)> {
     let mut out = Vec::new();
     match state {
         State::Map(map) if map.is_empty() => {}
-        State::Map(_) | State::List(_) | State::Tuple(_) => walk(state, lists, &mut String::new(), &mut out),
         State::Tensor(_) => out.push((LONE.to_string(), state)),
-        _ => out.push(("value".to_string(), state)),
+        _ => walk(state, &mut String::new(), &mut out),
+    }
+    if let [(key, _)] = &mut out[..]
+        && key.is_empty()
+    {
+        key.push_str("value");
     }
     out
 }
 
-fn walk<'a>(state: &'a State, lists: Lists, at: &mut String, out: &mut Vec<(String, &'a State)>) {
-    match state {
-        State::Map(map) if !map.is_empty() => {
-            for (key, value) in map.iter() {
-                below(&show(key), value, lists, at, out);
-            }
+fn walk<'a>(state: &'a State, at: &mut String, out: &mut Vec<(String, &'a State)>) {
+    let mut below = |key: &str, value: &'a State| {
+        let before = at.len();
+        if before > 0 {
+            at.push('.');
         }
-        State::List(items) | State::Tuple(items)
-            if !items.is_empty() && (lists == Lists::Items || !items.iter().all(is_plain)) =>
-        {
-            for (i, value) in items.iter().enumerate() {
-                below(&i.to_string(), value, lists, at, out);
-            }
+        at.push_str(key);
+        walk(value, at, out);
+        at.truncate(before);
+    };
+    match state {
+        State::Map(map) if !map.is_empty() => map.iter().for_each(|(key, value)| below(&show(key), value)),
+        State::List(items) | State::Tuple(items) if !items.iter().all(is_plain) => {
+            items.iter().enumerate().for_each(|(i, value)| below(&i.to_string(), value));
         }
         _ => out.push((at.clone(), state)),
     }
-}
-
-fn below<'a>(key: &str, value: &'a State, lists: Lists, at: &mut String, out: &mut Vec<(String, &'a State)>) {
-    let before = at.len();
-    if before > 0 {
-        at.push('.');
-    }
-    at.push_str(key);
-    walk(value, lists, at, out);
-    at.truncate(before);
 }
 
 /// Whether a value is neither a tensor nor a container.
@@ -167,7 +153,7 @@ mod tests {
         let at = |path: &str| select(&tree, path).and_then(State::as_i64);
         assert_eq!([at("a.x"), at("a.b.c"), at("list.0"), at("list.1.d")], [1, 2, 3, 4].map(Some));
         assert_eq!([at("a.b"), at("list.2"), at(""), at("a.")], [None; 4]);
-        let keys: Vec<String> = leaves(&tree, Lists::Whole).into_iter().map(|(k, _)| k).collect();
+        let keys: Vec<String> = leaves(&tree).into_iter().map(|(k, _)| k).collect();
         assert_eq!(keys, ["a.x", "a.b.c", "list.0", "list.1.d"]);
     }
 }

@@ -4,7 +4,7 @@ mod pickled;
 
 use crate::fail::Result;
 use crate::kind::Kind;
-use crate::tree::{self, Lists};
+use crate::tree;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::Path;
@@ -58,7 +58,7 @@ impl Entry {
 enum Source {
     Safetensors(Box<safetensors::File>),
     /// Loaded when the first is asked for.
-    Pt(Box<pt::File>, OnceCell<Vec<Tensor>>),
+    Pt(Box<pt::File>, OnceCell<Vec<Option<Tensor>>>),
     Loaded(Vec<Tensor>),
 }
 
@@ -79,7 +79,13 @@ impl Contents {
     pub fn tensor(&self, index: usize) -> Result<Option<Tensor>> {
         match &self.source {
             Source::Loaded(tensors) => Ok(Some(tensors[index].clone())),
-            Source::Pt(file, loaded) => pickled::tensor(file, loaded, index),
+            Source::Pt(file, loaded) => match loaded.get() {
+                Some(tensors) => Ok(tensors[index].clone()),
+                None => {
+                    let tensors = pickled::load(file)?;
+                    Ok(loaded.get_or_init(|| tensors)[index].clone())
+                }
+            },
             Source::Safetensors(file) => {
                 let entry = &file.entries()[index];
                 match entry.dtype() {
@@ -143,7 +149,7 @@ fn of_safetensors(path: &Path) -> Result<Contents> {
 
 fn of_tree(description: &str, kind: Kind, state: &State) -> Contents {
     let (mut tensors, mut loaded, mut storages) = (Vec::new(), Vec::new(), Storages::default());
-    for (key, leaf) in tree::leaves(state, Lists::Whole) {
+    for (key, leaf) in tree::leaves(state) {
         let State::Tensor(t) = leaf else { continue };
         let memory = t.untyped_storage();
         tensors.push(Entry {
@@ -174,7 +180,7 @@ fn of_tree(description: &str, kind: Kind, state: &State) -> Contents {
 }
 
 fn values(state: &State) -> Vec<(String, State)> {
-    let leaves = tree::leaves(state, Lists::Whole).into_iter();
+    let leaves = tree::leaves(state).into_iter();
     leaves.filter(|(_, v)| !matches!(v, State::Tensor(_))).map(|(k, v)| (k, v.clone())).collect()
 }
 

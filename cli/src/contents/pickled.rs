@@ -3,8 +3,9 @@
 use super::{Contents, Entry, Source, Storages, product, row_major};
 use crate::fail::Result;
 use crate::kind::Kind;
-use crate::tree::{self, LONE, Lists};
+use crate::tree::{self, LONE};
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::path::Path;
 use taper_io::pt::{self, Container};
 use taper_tensor::{State, Tensor};
@@ -41,30 +42,21 @@ pub(super) fn open(path: &Path) -> Result<Contents> {
     })
 }
 
-/// A tensor's elements, where the whole file can be loaded.
-pub(super) fn tensor(
-    file: &pt::File,
-    loaded: &OnceCell<Vec<Tensor>>,
-    index: usize,
-) -> Result<Option<Tensor>> {
-    if !file.unsupported().is_empty() || file.entries().iter().any(|e| e.dtype().is_none()) {
-        return Ok(None);
-    }
-    if loaded.get().is_none() {
-        let state = file.state()?;
-        let leaves = tree::leaves(&state, Lists::Whole);
-        let tensors = leaves.into_iter().filter_map(|(_, leaf)| leaf.as_tensor().cloned()).collect();
-        let _ = loaded.set(tensors);
-    }
-    // Both are in the order of the tree.
-    Ok(loaded.get().and_then(|tensors| tensors.get(index).cloned()))
+/// All tensors, which are views of the mapped file; none in the places of those that taper cannot hold.
+pub(super) fn load(file: &pt::File) -> Result<Vec<Option<Tensor>>> {
+    let unsupported: HashSet<&str> = file.unsupported().iter().map(|(name, _)| name.as_str()).collect();
+    let tensors = file.entries().iter().zip(file.tensors()).map(|(entry, tensor)| {
+        let known = entry.dtype().is_some() && !unsupported.contains(entry.name());
+        if known { Ok(Some(tensor?)) } else { Ok(None) }
+    });
+    tensors.collect()
 }
 
 fn container(container: &Container) -> &'static str {
     match container {
         Container::Zip { big_endian: true, .. } => "PyTorch zip archive (big-endian)",
         Container::Zip { .. } => "PyTorch zip archive",
-        Container::Legacy => "PyTorch file from before 1.6",
+        Container::Legacy => "PyTorch legacy file",
         _ => "PyTorch file",
     }
 }

@@ -9,7 +9,7 @@ use crate::budget::Budget;
 use crate::fail::{DIFFERENT, Fail, Result};
 use crate::kind::Kind;
 use crate::output::{self, Style};
-use crate::tree::{self, LONE, Lists};
+use crate::tree::{self, LONE};
 use compare::{Elements, Tolerance};
 use std::collections::HashMap;
 use std::path::Path;
@@ -61,7 +61,7 @@ impl<'a> Findings<'a> {
     fn of(args: &Diff, a: &'a State, b: &'a State) -> Result<Findings<'a>> {
         let wanted = |key: &str| args.keys.as_ref().is_none_or(|pattern| tree::matches(pattern, key));
         let leaves = |state| {
-            let mut leaves = tree::leaves(state, Lists::Items);
+            let mut leaves = tree::leaves(state);
             distinct(&mut leaves);
             leaves
         };
@@ -69,11 +69,8 @@ impl<'a> Findings<'a> {
         match_lone(&mut a, &mut b);
         a.retain(|(key, _)| wanted(key));
         b.retain(|(key, _)| wanted(key));
-        let mut comparison = Comparison {
-            tolerance: Tolerance { relative: args.rtol, absolute: args.atol },
-            ignore_dtype: args.ignore_dtype,
-            budget: Budget::new(),
-        };
+        let tolerance = Tolerance { relative: args.rtol, absolute: args.atol };
+        let mut comparison = Comparison { args, tolerance, budget: Budget::new() };
         let mut found = Findings {
             only_in_a: Vec::new(),
             only_in_b: Vec::new(),
@@ -88,16 +85,51 @@ impl<'a> Findings<'a> {
                 found.only_in_a.push((key, a));
                 continue;
             };
-            match comparison.leaves(&key, a, b)? {
-                Some(what) => found.different.push(Difference { key, a, b, what }),
-                None if a.as_tensor().is_some() => found.same_tensors += 1,
-                None => found.same_values += 1,
+            match (a.as_list(), b.as_list()) {
+                (Some(a), Some(b)) => found.lists(&mut comparison, &key, a, b)?,
+                _ => {
+                    found.leaf(&mut comparison, key, a, b)?;
+                }
             }
         }
         let mut rest: Vec<_> = rest.into_iter().collect();
         rest.sort_by_key(|(_, (i, _))| *i);
         found.only_in_b = rest.into_iter().map(|(key, (_, leaf))| (key, leaf)).collect();
         Ok(found)
+    }
+
+    fn leaf(&mut self, comparison: &mut Comparison, key: String, a: &'a State, b: &'a State) -> Result<bool> {
+        let what = comparison.leaves(&key, a, b)?;
+        let same = what.is_none();
+        match what {
+            Some(what) => self.different.push(Difference { key, a, b, what }),
+            None if a.as_tensor().is_some() => self.same_tensors += 1,
+            None => self.same_values += 1,
+        }
+        Ok(same)
+    }
+
+    /// Two lists are one value where they are equal; where not, their items are told.
+    fn lists(
+        &mut self,
+        comparison: &mut Comparison,
+        key: &str,
+        a: &'a [State],
+        b: &'a [State],
+    ) -> Result<()> {
+        let before = self.same_values;
+        let mut same = a.len() == b.len();
+        for i in 0..a.len().max(b.len()) {
+            let key = format!("{key}.{i}");
+            match (a.get(i), b.get(i)) {
+                (Some(a), Some(b)) => same &= self.leaf(comparison, key, a, b)?,
+                (Some(a), None) => self.only_in_a.push((key, a)),
+                (None, Some(b)) => self.only_in_b.push((key, b)),
+                (None, None) => {}
+            }
+        }
+        self.same_values = before + same as u64;
+        Ok(())
     }
 
     fn equal(&self) -> bool {
@@ -128,13 +160,13 @@ fn match_lone(a: &mut [(String, &State)], b: &mut [(String, &State)]) {
     }
 }
 
-struct Comparison {
+struct Comparison<'a> {
+    args: &'a Diff,
     tolerance: Tolerance,
-    ignore_dtype: bool,
     budget: Budget,
 }
 
-impl Comparison {
+impl Comparison<'_> {
     fn leaves(&mut self, key: &str, a: &State, b: &State) -> Result<Option<What>> {
         let different = match (a, b) {
             (State::Tensor(a), State::Tensor(b)) => return self.tensors(key, a, b),
@@ -143,9 +175,8 @@ impl Comparison {
             (State::Bool(a), State::Bool(b)) => a != b,
             (State::Str(a), State::Str(b)) => a != b,
             (State::None, State::None) => false,
-            // Leaves are containers where nothing is in them.
+            // A leaf is a map where nothing is in it.
             (State::Map(_), State::Map(_)) => false,
-            (State::List(_) | State::Tuple(_), State::List(_) | State::Tuple(_)) => false,
             _ => return Ok(Some(What::Kind)),
         };
         Ok(different.then_some(What::Value))
@@ -155,12 +186,12 @@ impl Comparison {
         if a.shape() != b.shape() {
             return Ok(Some(What::Shape));
         }
-        if a.dtype() != b.dtype() && !self.ignore_dtype {
+        if a.dtype() != b.dtype() && !self.args.ignore_dtype {
             return Ok(Some(What::DType));
         }
-        for t in [a, b] {
+        for (t, path) in [(a, &self.args.a), (b, &self.args.b)] {
             if !self.budget.allows(t) {
-                return Err(Fail::Message(format!("tensor \"{key}\": {}", Budget::refusal(t))));
+                return Err(Fail::of(path, format!("tensor \"{key}\": {}", Budget::refusal(t))));
             }
         }
         Ok(compare::elements(a, b, self.tolerance).map(What::Elements))

@@ -57,6 +57,8 @@ struct Found {
     index: usize,
     /// The first of the tensors with this storage, if that is another.
     shares: Option<usize>,
+    /// Bytes of the storage, where it is larger than the tensor and nobody else's.
+    within: Option<u64>,
     stats: Option<Stats>,
 }
 
@@ -75,6 +77,8 @@ impl Findings {
         let wanted = |key: &str| args.keys.as_ref().is_none_or(|pattern| tree::matches(pattern, key));
         let (mut first, mut counted) = (HashMap::new(), HashSet::new());
         let (mut tensors, mut totals) = (Vec::new(), Totals::default());
+        let mut users = vec![0; contents.storages.len()];
+        contents.tensors.iter().for_each(|entry| users[entry.storage] += 1);
         for (index, entry) in contents.tensors.iter().enumerate() {
             // Elements there are none of share nothing.
             let owner =
@@ -86,7 +90,9 @@ impl Findings {
             if counted.insert(entry.storage) {
                 totals.storage_bytes = totals.storage_bytes.saturating_add(contents.storages[entry.storage]);
             }
-            tensors.push(Found { index, shares: (owner != index).then_some(owner), stats: None });
+            let storage = contents.storages[entry.storage];
+            let within = (users[entry.storage] == 1 && storage > entry.bytes).then_some(storage);
+            tensors.push(Found { index, shares: (owner != index).then_some(owner), within, stats: None });
         }
         let values = (0..contents.values.len()).filter(|&i| wanted(&contents.values[i].0)).collect();
         let mut findings =

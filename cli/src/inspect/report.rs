@@ -81,11 +81,15 @@ fn tensors(findings: &Findings) -> Table {
             row.extend(statistics(found));
         }
         row.push(if entry.device == "cpu" { String::new() } else { printable(&entry.device).into() });
-        row.push(found.shares.map_or_else(String::new, |i| {
-            let other = &findings.contents.tensors[i];
-            let how = if entry.is(other) { "=" } else { "shared with" };
-            format!("{how} {}", printable(&other.key))
-        }));
+        row.push(match (found.shares, found.within) {
+            (Some(i), _) => {
+                let other = &findings.contents.tensors[i];
+                let how = if entry.is(other) { "=" } else { "shared with" };
+                format!("{how} {}", printable(&other.key))
+            }
+            (_, Some(bytes)) => format!("part of {}", text::count(bytes)),
+            _ => String::new(),
+        });
         table.row(row);
     }
     table

@@ -82,7 +82,7 @@ fn everything_that_can_differ() {
     ! name           "first" -> "second\u{1b}[2J"
     ! betas.1        0.99 -> 0.999
     ! tensor or not  float32 [1] -> None
-    9 different, 1 only in A, 2 only in B; equal: 1 tensor and 2 values
+    9 different, 1 only in A, 2 only in B; equal: 1 tensor and 1 value
     "#);
     let quiet = place.run(&["diff", "-q", "a.safetensors", "b.safetensors"]);
     assert_eq!((quiet.code(), quiet.out(), quiet.err()), (1, "", ""));

@@ -6,6 +6,7 @@ mod errors;
 mod hostile;
 mod inspect;
 mod json;
+mod pytorch;
 mod stats;
 mod streams;
 
@@ -37,6 +38,11 @@ impl Place {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name);
         std::fs::copy(&from, self.path(from.file_name().unwrap().to_str().unwrap())).unwrap();
         self
+    }
+
+    /// Copies one of the files by PyTorch here.
+    fn pytorch(self, name: &str) -> Place {
+        self.fixture(&format!("../../io/tests/fixtures/pt/{name}"))
     }
 
     /// Writes bytes here.

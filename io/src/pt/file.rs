@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::options::LoadOptions;
 use crate::source::Source;
 use std::path::{Path, PathBuf};
-use taper_tensor::{DType, State};
+use taper_tensor::{DType, Device, State, Tensor};
 
 /// An open file of PyTorch's: what it holds is known, also where taper has not got a dtype; its tensors
 /// are loaded by [`state`](File::state).
@@ -177,6 +177,20 @@ impl File {
         self.opened.protocol
     }
 
+    /// Loads tensor by tensor, in the order of [`entries`](File::entries), also where others of the file
+    /// are damaged or of a dtype that taper has not got.
+    pub fn tensors(&self) -> impl Iterator<Item = Result<Tensor>> {
+        static OPTIONS: LoadOptions = LoadOptions { map_location: Device::Cpu, mmap: true };
+        let mut loader = Loader::new(&self.source, &self.opened, &OPTIONS);
+        self.listed.entries.iter().zip(&self.listed.tensors).map(move |(entry, tensor)| {
+            let loaded = loader.tensor(&entry.name, tensor);
+            match loaded.map_err(|e| Error::tensor(&self.path, &entry.name, e))? {
+                State::Tensor(tensor) => Ok(tensor),
+                _ => Err(Error::tensor(&self.path, &entry.name, "not a tensor")),
+            }
+        })
+    }
+
     /// Loads everything.
     ///
     /// # Errors
@@ -201,6 +215,8 @@ impl File {
 struct Listed {
     storages: Vec<StorageRef>,
     entries: Vec<Entry>,
+    /// Of each entry.
+    tensors: Vec<TensorRef>,
     values: Vec<(String, State)>,
     others: Vec<(String, String)>,
     attributes: Vec<(String, Value)>,
@@ -211,6 +227,7 @@ impl Leaves for Listed {
         let Some(storage) = self.storages.get(tensor.storage) else {
             return Err("a tensor among attributes".into());
         };
+        self.tensors.push(tensor.clone());
         self.entries.push(Entry {
             name: path.into(),
             dtype: tensor.dtype.dtype(),
