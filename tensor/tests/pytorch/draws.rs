@@ -170,6 +170,20 @@ fn dropouts() {
     }
 }
 
+#[test]
+fn multinomials() {
+    for case in cases("multinomial") {
+        let (n, again) =
+            (case["n"].as_u64().expect("a count"), case["replacement"].as_bool().expect("a flag"));
+        let g = &mut seeded(&case);
+        let picked = tensor(&case["weights"]).multinomial_with(n as usize, again, Some(g));
+        let (expected, what) = (tensor(&case["picked"]), format!("{n} of {}", case["weights"]));
+        assert_eq!(picked.shape(), expected.shape(), "{what}");
+        assert_eq!(picked.to_vec::<i64>(), expected.to_vec::<i64>(), "{what}");
+        assert_next(g, &case, &what);
+    }
+}
+
 /// The sum of `bits[i]·(i + 1)`.
 fn checksum(bits: impl Iterator<Item = i64>) -> u64 {
     bits.enumerate().fold(0u64, |sum, (i, b)| sum.wrapping_add((b as u64).wrapping_mul(i as u64 + 1)))
@@ -238,9 +252,9 @@ fn what_is_refused() {
     expect(|| drop(Tensor::ones(3).geometric_(1.0).clone()), "geometric_: expected a probability between");
     expect(|| drop(Tensor::ones(3).log_normal_(0.0, 0.0).clone()), "log_normal_: expected a standard");
     expect(|| drop(Tensor::arange(0, 3, 1).cauchy_(0.0, 1.0).clone()), "cauchy_: expected a floating-point");
-    expect(|| drop(Tensor::normal_each(&Tensor::ones(3), -1.0)), "normal: expected standard deviations >= 0");
+    expect(|| drop(Tensor::normal_each(Tensor::ones(3), -1.0)), "normal: expected standard deviations >= 0");
     expect(
-        || drop(Tensor::normal_each(&Tensor::ones(3), &Tensor::ones(2))),
+        || drop(Tensor::normal_each(Tensor::ones(3), Tensor::ones(2))),
         "normal: shapes [3] and [2] do not broadcast",
     );
     expect(|| drop(Tensor::ones([2, 2]).dropout3d(0.5, true)), "dropout3d: expected 4 or 5 dimensions");
