@@ -98,7 +98,7 @@ impl Summary {
             };
             out.tensors += 1;
             out.tied += (t.numel() > 0 && !seen.insert(t.untyped_storage().id())) as u64;
-            if out.refused.is_none() && !budget.allows(t) {
+            if out.refused.is_none() && !budget.allows(t.untyped_storage().id(), t) {
                 out.refused = Some(format!("tensor \"{key}\": {}", Budget::refusal(t)));
             }
         }

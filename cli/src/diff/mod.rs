@@ -190,7 +190,7 @@ impl Comparison<'_> {
             return Ok(Some(What::DType));
         }
         for (t, path) in [(a, &self.args.a), (b, &self.args.b)] {
-            if !self.budget.allows(t) {
+            if !self.budget.allows(t.untyped_storage().id(), t) {
                 return Err(Fail::of(path, format!("tensor \"{key}\": {}", Budget::refusal(t))));
             }
         }

@@ -108,7 +108,7 @@ impl Findings {
         let mut budget = Budget::new();
         for found in &mut self.tensors {
             let Some(tensor) = self.contents.tensor(found.index)? else { continue };
-            if budget.allows(&tensor) {
+            if budget.allows(self.contents.tensors[found.index].storage, &tensor) {
                 found.stats = Some(stats::of(&tensor));
             } else {
                 let key = &self.contents.tensors[found.index].key;
