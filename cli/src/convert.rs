@@ -24,12 +24,12 @@ pub fn run(args: &Convert) -> Result<u8> {
         None => whole,
         Some(path) => tree::select(&whole, path).cloned().ok_or_else(|| missing(from, &whole, path))?,
     };
+    let summary = Summary::of(&state);
+    if target != Kind::Pt || args.dtype.is_some() {
+        summary.check_size(from)?;
+    }
     if let Some(float) = args.dtype {
         state = Cast { dtype: float.dtype(), done: HashMap::new() }.state(&state);
-    }
-    let summary = Summary::of(&state);
-    if target != Kind::Pt {
-        summary.check_size(from)?;
     }
     match target {
         Kind::Pt => pt::save(&state, to)?,
@@ -42,8 +42,10 @@ pub fn run(args: &Convert) -> Result<u8> {
         Kind::Npz => npz::save(&named(to, &state)?, to)?,
         Kind::Npy => npy::save(&single(to, &state)?, to)?,
     }
-    if target != Kind::Pt && summary.tied > 0 {
-        let tied = plural(summary.tied, "tensor");
+    // A cast keeps equal views one; others of one storage become tensors of their own.
+    let kept = if target == Kind::Pt { Summary::of(&state).tied } else { 0 };
+    if summary.tied > kept {
+        let tied = plural(summary.tied - kept, "tensor");
         output::note(&format!("{}: {tied} of shared memory written in full", to.display()));
     }
     if target != Kind::Safetensors && metadata(source, from)?.iter().any(|entry| *entry != pytorch()) {

@@ -1,7 +1,9 @@
 //! Files that lie. None may make a panic, and each is done with at once.
 
 use crate::{Place, weights};
+use insta::assert_snapshot;
 use std::time::{Duration, Instant};
+use taper_tensor::{StateDict, Tensor};
 
 /// Every command on a file; each ends by itself, with one line or none, and soon.
 fn survives(place: &Place, name: &str) {
@@ -70,4 +72,31 @@ fn many_dimensions() {
     file.extend(dict.bytes());
     file.extend(1.5f32.to_le_bytes());
     survives(&Place::new().bytes("deep.npy", &file), "deep.npy");
+}
+
+#[test]
+fn terabytes_of_four_bytes() {
+    let dict: StateDict = [("x".to_string(), Tensor::ones([1]).expand([1isize << 40]))].into_iter().collect();
+    let place = Place::new().with("bomb.pt", &dict);
+    survives(&place, "bomb.pt");
+    let run = place.run(&["inspect", "--stats", "bomb.pt"]);
+    assert_snapshot!(run.ok().split_once('\n').unwrap().1, @r#"
+      key  dtype    shape            strides              bytes  min  max  mean  std  nan  inf
+      x    float32  [1099511627776]  [0]      4,398,046,511,104    -    -     -    -    -    -
+
+    1 tensor, 1,099,511,627,776 elements, 4.4 TB in 4 B of memory
+    No statistics of x: its 1,099,511,627,776 elements are views of 4 B of memory; refused
+    "#);
+    let refused =
+        r#"bomb.pt: tensor "x": its 1,099,511,627,776 elements are views of 4 B of memory; refused"#;
+    for args in [
+        &["diff", "bomb.pt", "bomb.pt"][..],
+        &["convert", "bomb.pt", "x.npy"],
+        &["convert", "bomb.pt", "x.pt", "--dtype", "f16"],
+    ] {
+        assert_eq!(place.run(args).trouble(), refused);
+    }
+    // A view stays a view.
+    place.run(&["convert", "bomb.pt", "again.pt"]).ok();
+    assert!(std::fs::metadata(place.path("again.pt")).unwrap().len() < 2000);
 }
