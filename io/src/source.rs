@@ -36,6 +36,12 @@ impl Source {
     }
 }
 
+/// Bytes of nobody else's, which are not copied.
+pub(crate) fn whole(bytes: Vec<u8>) -> UntypedStorage {
+    let range = 0..bytes.len();
+    UntypedStorage::from_owner(Arc::new(bytes), range)
+}
+
 /// A tensor of all of a storage, row by row, where the options want it.
 pub(crate) fn tensor(
     storage: &UntypedStorage,
@@ -60,5 +66,5 @@ pub(crate) fn tensor(
 pub(crate) fn swapped(bytes: &[u8], size: usize) -> UntypedStorage {
     let mut swapped = bytes.to_vec();
     swapped.chunks_exact_mut(size).for_each(<[u8]>::reverse);
-    UntypedStorage::from_bytes(&swapped)
+    whole(swapped)
 }

@@ -127,6 +127,13 @@ fn zip(file: &[u8]) -> Result<Opened> {
     };
     let version = text("version")?;
     let checksums = data.has_crc();
+    // Pickles deflate to a third.
+    if data.size > data.packed.saturating_mul(64).saturating_add(1 << 16) {
+        return Err(format!(
+            "{}: {} bytes that unpack to {} are no pickle",
+            data.name, data.packed, data.size
+        ));
+    }
     let pickle = data.contents(file).map_err(|e| format!("{}: {e}", data.name))?;
     let mut graph = Graph::new(Budget::new(data.packed));
     let name = &data.name;

@@ -1,14 +1,15 @@
 //! A file that is looked into before, or without, loading it.
 
 use super::container::{self, Container, Opened};
-use super::pickle::{StorageRef, TensorRef, Value};
+use super::globals::shorten;
+use super::pickle::{Budget, Graph, StorageRef, TensorRef, Value};
 use super::storage::Loader;
 use super::tree::{self, Failure, Leaves, Step};
 use crate::error::{Error, Result};
 use crate::options::LoadOptions;
 use crate::source::Source;
 use std::path::{Path, PathBuf};
-use taper_tensor::{DType, Device, State, Tensor};
+use taper_tensor::{DType, State, Tensor};
 
 /// An open file of PyTorch's: what it holds is known, also where taper has not got a dtype; its tensors
 /// are loaded by [`state`](File::state).
@@ -22,28 +23,24 @@ use taper_tensor::{DType, Device, State, Tensor};
 /// # Ok::<(), taper_io::Error>(())
 /// ```
 pub struct File {
+    parsed: Parsed,
+    listed: Listed,
+    metadata: Vec<(String, State)>,
+}
+
+/// A file whose pickle has been read.
+pub(super) struct Parsed {
     path: PathBuf,
     source: Source,
     opened: Opened,
-    listed: Listed,
-    metadata: Vec<(String, State)>,
 }
 
 /// What is known of a tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     name: String,
-    dtype: Option<DType>,
-    dtype_name: &'static str,
-    element_size: usize,
-    shape: Vec<usize>,
-    strides: Vec<isize>,
-    offset: usize,
-    storage_key: String,
-    storage_bytes: usize,
-    device: String,
-    parameter: bool,
-    requires_grad: bool,
+    tensor: TensorRef,
+    storage: StorageRef,
 }
 
 impl Entry {
@@ -53,47 +50,47 @@ impl Entry {
     }
     /// The dtype, where taper has it.
     pub fn dtype(&self) -> Option<DType> {
-        self.dtype
+        self.tensor.dtype.dtype()
     }
     /// The dtype as PyTorch names it, such as `complex64`.
     pub fn dtype_name(&self) -> &str {
-        self.dtype_name
+        self.tensor.dtype.name()
     }
     /// Bytes of an element, also where taper has not got the dtype.
     pub fn element_size(&self) -> usize {
-        self.element_size
+        self.tensor.dtype.size()
     }
     /// Sizes.
     pub fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.tensor.shape
     }
     /// Steps, in elements.
     pub fn strides(&self) -> &[isize] {
-        &self.strides
+        &self.tensor.strides
     }
     /// Position of the first element in the storage, in elements.
     pub fn storage_offset(&self) -> usize {
-        self.offset
+        self.storage.view.map_or(0, |(start, _)| start).saturating_add(self.tensor.offset)
     }
     /// The storage's name in the file: tensors of one key share their memory.
     pub fn storage_key(&self) -> &str {
-        &self.storage_key
+        &self.storage.key
     }
     /// Bytes of the whole storage, as the file says.
     pub fn storage_bytes(&self) -> usize {
-        self.storage_bytes
+        self.storage.numel.saturating_mul(self.storage.dtype.size())
     }
     /// The device that it was saved from, such as `cuda:0`.
     pub fn device(&self) -> &str {
-        &self.device
+        &self.storage.location
     }
     /// Whether it was saved as a `torch.nn.Parameter`.
     pub fn is_parameter(&self) -> bool {
-        self.parameter
+        self.tensor.parameter
     }
     /// Whether it required gradients.
     pub fn requires_grad(&self) -> bool {
-        self.requires_grad
+        self.tensor.requires_grad
     }
 }
 
@@ -114,35 +111,20 @@ impl File {
     }
 
     fn of(path: &Path, source: Source) -> Result<File> {
-        let opened = container::open(source.bytes()).map_err(|e| Error::format(path, e))?;
-        let mut file =
-            File { path: path.into(), source, opened, listed: Listed::default(), metadata: Vec::new() };
-        let mut listed = Listed { storages: file.opened.graph.storages.clone(), ..Listed::default() };
-        file.walk(file.opened.root, &mut listed)?;
+        let parsed = Parsed::of(path, source)?;
+        let graph = &parsed.opened.graph;
+        let mut budget = graph.budget.again();
+        let mut lister = Lister { graph, budget: graph.budget.again(), listed: Listed::default() };
+        parsed.walk(parsed.opened.root, &mut lister, &mut budget)?;
+        let mut listed = lister.listed;
+        let mut metadata = Vec::new();
         for (place, value) in std::mem::take(&mut listed.attributes) {
-            // Attributes are for looking at: what is no plain value is left out.
-            let mut seen = Listed::default();
-            if let Ok(state) = file.walk(value, &mut seen)
-                && seen.entries.is_empty()
-            {
-                file.metadata.push((place, state));
+            // Attributes are for looking at: those with other than plain values are left out.
+            if let Ok(state) = parsed.walk(value, &mut PlainOnly, &mut budget) {
+                metadata.push((place, state));
             }
         }
-        file.listed = listed;
-        Ok(file)
-    }
-
-    fn walk(&self, value: Value, leaves: &mut dyn Leaves) -> Result<State> {
-        let graph = &self.opened.graph;
-        let pickle = self.opened.pickle(self.source.bytes());
-        tree::build(graph, pickle, value, leaves).map_err(|failure| {
-            let Failure { path: key, tensor, message } = failure;
-            match (tensor, key.as_str()) {
-                (true, _) => Error::tensor(&self.path, &key, message),
-                (false, "") => Error::format(&self.path, message),
-                (false, _) => Error::format(&self.path, format!("{key}: {message}")),
-            }
-        })
+        Ok(File { parsed, listed, metadata })
     }
 
     /// The tensors, in the file's order.
@@ -150,7 +132,8 @@ impl File {
         &self.listed.entries
     }
 
-    /// The values that are no tensors, and empty containers, with their places. Bytes are tensors of u8.
+    /// The values that are no tensors, lists and tuples of plain values, and empty containers, with their
+    /// places. Bytes are tensors of u8.
     pub fn values(&self) -> &[(String, State)] {
         &self.listed.values
     }
@@ -169,26 +152,12 @@ impl File {
 
     /// How the file is put together.
     pub fn container(&self) -> &Container {
-        &self.opened.container
+        &self.parsed.opened.container
     }
 
     /// The pickle protocol.
     pub fn protocol(&self) -> u8 {
-        self.opened.protocol
-    }
-
-    /// Loads tensor by tensor, in the order of [`entries`](File::entries), also where others of the file
-    /// are damaged or of a dtype that taper has not got.
-    pub fn tensors(&self) -> impl Iterator<Item = Result<Tensor>> {
-        static OPTIONS: LoadOptions = LoadOptions { map_location: Device::Cpu, mmap: true };
-        let mut loader = Loader::new(&self.source, &self.opened, &OPTIONS);
-        self.listed.entries.iter().zip(&self.listed.tensors).map(move |(entry, tensor)| {
-            let loaded = loader.tensor(&entry.name, tensor);
-            match loaded.map_err(|e| Error::tensor(&self.path, &entry.name, e))? {
-                State::Tensor(tensor) => Ok(tensor),
-                _ => Err(Error::tensor(&self.path, &entry.name, "not a tensor")),
-            }
-        })
+        self.parsed.opened.protocol
     }
 
     /// Loads everything.
@@ -205,61 +174,122 @@ impl File {
     /// # Errors
     /// As [`state`](Self::state), and for a device that is not there.
     pub fn state_with(&self, options: &LoadOptions) -> Result<State> {
-        let mut loader = Loader::new(&self.source, &self.opened, options);
-        self.walk(self.opened.root, &mut loader)
+        self.parsed.state(options)
+    }
+
+    /// Loads tensor by tensor, in the order of [`entries`](File::entries), also where others of the file
+    /// are damaged or of a dtype that taper has not got.
+    pub fn tensors(&self) -> impl Iterator<Item = Result<Tensor>> {
+        let Parsed { path, source, opened } = &self.parsed;
+        let mut loader = Loader::new(source, opened, LoadOptions::default());
+        self.listed.entries.iter().map(move |entry| {
+            let loaded = loader.one(&entry.tensor, &entry.storage);
+            loaded.map_err(|e| Error::tensor(path, &shorten(&entry.name), e))
+        })
     }
 }
 
-/// Notes what a walk meets.
+impl Parsed {
+    pub fn open(path: &Path) -> Result<Parsed> {
+        Self::of(path, Source::open(path)?)
+    }
+
+    fn of(path: &Path, source: Source) -> Result<Parsed> {
+        let opened = container::open(source.bytes()).map_err(|e| Error::format(path, e))?;
+        Ok(Parsed { path: path.into(), source, opened })
+    }
+
+    pub fn state(&self, options: &LoadOptions) -> Result<State> {
+        let mut loader = Loader::new(&self.source, &self.opened, options.clone());
+        self.walk(self.opened.root, &mut loader, &mut self.opened.graph.budget.again())
+    }
+
+    fn walk(&self, value: Value, leaves: &mut dyn Leaves, budget: &mut Budget) -> Result<State> {
+        let graph = &self.opened.graph;
+        let pickle = self.opened.pickle(self.source.bytes());
+        tree::build(graph, pickle, value, leaves, budget).map_err(|failure| {
+            let Failure { path, tensor, message } = failure;
+            let key = shorten(&path);
+            match (tensor, key.as_str()) {
+                (true, name) if !name.is_empty() => Error::tensor(&self.path, name, message),
+                (_, "") => Error::format(&self.path, message),
+                _ => Error::format(&self.path, format!("{key}: {message}")),
+            }
+        })
+    }
+}
+
+/// What a walk met, with its places.
 #[derive(Default)]
 struct Listed {
-    storages: Vec<StorageRef>,
     entries: Vec<Entry>,
-    /// Of each entry.
-    tensors: Vec<TensorRef>,
     values: Vec<(String, State)>,
     others: Vec<(String, String)>,
     attributes: Vec<(String, Value)>,
 }
 
-impl Leaves for Listed {
-    fn tensor(&mut self, path: &str, tensor: &TensorRef) -> Step<State> {
-        let Some(storage) = self.storages.get(tensor.storage) else {
-            return Err("a tensor among attributes".into());
-        };
-        self.tensors.push(tensor.clone());
-        self.entries.push(Entry {
-            name: path.into(),
-            dtype: tensor.dtype.dtype(),
-            dtype_name: tensor.dtype.name(),
-            element_size: tensor.dtype.size(),
-            shape: tensor.shape.clone(),
-            strides: tensor.strides.clone(),
-            offset: storage.view.map_or(0, |(start, _)| start).saturating_add(tensor.offset),
-            storage_key: storage.key.clone(),
-            storage_bytes: storage.numel.saturating_mul(storage.dtype.size()),
-            device: storage.location.clone(),
-            parameter: tensor.parameter,
-            requires_grad: tensor.requires_grad,
-        });
-        if let Some(problem) = tensor.problem {
-            self.others.push((path.into(), problem.into()));
-        }
+/// Notes what a walk meets.
+struct Lister<'a> {
+    graph: &'a Graph,
+    /// For what is noted.
+    budget: Budget,
+    listed: Listed,
+}
+
+impl Lister<'_> {
+    /// The path, to keep, with some bytes more.
+    fn keep(&mut self, path: &str, more: usize) -> Step<String> {
+        self.budget.charge(size_of::<(String, State)>() + path.len() + more)?;
+        Ok(path.into())
+    }
+    fn note(&mut self, path: &str, what: String) -> Step<State> {
+        let path = self.keep(path, what.len())?;
+        self.listed.others.push((path, what));
         Ok(State::None)
+    }
+}
+
+impl Leaves for Lister<'_> {
+    fn tensor(&mut self, path: &str, tensor: &TensorRef) -> Step<State> {
+        let storage = &self.graph.storages[tensor.storage];
+        let bytes = size_of::<Entry>() + 16 * tensor.shape.len() + storage.key.len() + storage.location.len();
+        let storage = storage.clone();
+        let name = self.keep(path, bytes)?;
+        self.listed.entries.push(Entry { name, tensor: tensor.clone(), storage });
+        match tensor.problem {
+            Some(problem) => self.note(path, problem.into()),
+            None => Ok(State::None),
+        }
     }
     fn storage(&mut self, path: &str, storage: &StorageRef) -> Step<State> {
-        self.others.push((path.into(), format!("a storage of {} {}", storage.numel, storage.dtype.name())));
-        Ok(State::None)
+        self.note(path, format!("a storage of {} {}", storage.numel, storage.dtype.name()))
     }
     fn other(&mut self, path: &str, what: &str) -> Step<State> {
-        self.others.push((path.into(), what.into()));
-        Ok(State::None)
+        self.note(path, what.into())
     }
     fn plain(&mut self, path: &str, value: &State) -> Step<()> {
-        self.values.push((path.into(), value.clone()));
+        let path = self.keep(path, 0)?;
+        self.listed.values.push((path, value.clone()));
         Ok(())
     }
-    fn attributes(&mut self, path: &str, value: Value) {
-        self.attributes.push((path.into(), value));
+    fn attributes(&mut self, path: &str, value: Value) -> Step<()> {
+        let path = self.keep(path, 0)?;
+        self.listed.attributes.push((path, value));
+        Ok(())
+    }
+}
+
+/// Takes plain values and nothing else.
+struct PlainOnly;
+
+impl Leaves for PlainOnly {
+    fn tensor(&mut self, _path: &str, _tensor: &TensorRef) -> Step<State> {
+        Err("a tensor".into())
+    }
+    fn storage(&mut self, _path: &str, _storage: &StorageRef) -> Step<State> {
+        Err("a storage".into())
+    }
+    fn other(&mut self, _path: &str, what: &str) -> Step<State> {
+        Err(what.into())
     }
 }

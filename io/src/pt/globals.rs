@@ -209,8 +209,9 @@ fn refuse(module: &str, name: &str) -> Step<Global> {
     Err(format!("it names {module}.{name}{hint}"))
 }
 
-fn shorten(name: &str) -> String {
-    let mut short: String = name.chars().take(80).collect();
+/// Names come from files, messages are read by people.
+pub(super) fn shorten(name: &str) -> String {
+    let mut short: String = name.chars().take(200).collect();
     if short.len() < name.len() {
         short.push('…');
     }

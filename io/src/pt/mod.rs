@@ -52,5 +52,5 @@ pub fn load(path: impl AsRef<Path>) -> Result<State> {
 /// # Errors
 /// As [`load`], and for a device that is not there.
 pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<State> {
-    File::open(path)?.state_with(options)
+    file::Parsed::open(path.as_ref())?.state(options)
 }

@@ -4,26 +4,25 @@ use super::container::{Opened, Piece};
 use super::pickle::{StorageRef, TensorRef};
 use super::tree::{Leaves, Step};
 use crate::options::LoadOptions;
-use crate::source::{Source, swapped};
+use crate::source::{Source, swapped, whole};
 use std::collections::HashMap;
 use taper_tensor::{DType, State, Tensor, UntypedStorage};
 
 pub(super) struct Loader<'a> {
     source: &'a Source,
     opened: &'a Opened,
-    options: &'a LoadOptions,
+    options: LoadOptions,
     /// By key and, where bytes are swapped, the size of an element.
     loaded: HashMap<(String, usize), UntypedStorage>,
     /// Those whose bytes are all 0 or 1.
     bools: HashMap<String, UntypedStorage>,
-    /// Bytes of bools that may still be looked at.
-    looks: usize,
+    /// Bytes of bools that have been looked at.
+    looked: usize,
 }
 
 impl<'a> Loader<'a> {
-    pub fn new(source: &'a Source, opened: &'a Opened, options: &'a LoadOptions) -> Self {
-        let looks = source.bytes().len().saturating_mul(64).saturating_add(1 << 24);
-        Loader { source, opened, options, loaded: HashMap::new(), bools: HashMap::new(), looks }
+    pub fn new(source: &'a Source, opened: &'a Opened, options: LoadOptions) -> Self {
+        Loader { source, opened, options, loaded: HashMap::new(), bools: HashMap::new(), looked: 0 }
     }
 
     /// The storage, for elements of a size.
@@ -40,8 +39,8 @@ impl<'a> Loader<'a> {
         }
         let bytes = self.source.bytes();
         let loaded = match (self.opened.piece(bytes, storage)?, swap) {
-            (Piece::Stored(range), 1) => self.source.storage(range, self.options),
-            (Piece::Owned(bytes), 1) => UntypedStorage::from_bytes(&bytes),
+            (Piece::Stored(range), 1) => self.source.storage(range, &self.options),
+            (Piece::Owned(bytes), 1) => whole(bytes),
             (Piece::Stored(range), size) => swapped(&bytes[range], size),
             (Piece::Owned(bytes), size) => swapped(&bytes, size),
         };
@@ -67,8 +66,23 @@ impl<'a> Loader<'a> {
             }
         };
         // Each tensor looks at all of its storage.
-        self.looks = self.looks.checked_sub(clean.nbytes()).ok_or("too many tensors share its storage")?;
+        let looked = &mut self.looked;
+        *looked = looked.saturating_add(clean.nbytes());
+        if *looked > self.source.bytes().len().saturating_mul(64).saturating_add(1 << 24) {
+            return Err("too many tensors share its storage".into());
+        }
         Ok(clean)
+    }
+
+    /// A tensor of a storage.
+    pub fn one(&mut self, tensor: &TensorRef, storage: &StorageRef) -> Step<Tensor> {
+        let name = tensor.dtype.name();
+        let built = match (tensor.problem, tensor.dtype.dtype()) {
+            (Some(problem), _) => Err(problem.to_string()),
+            (_, None) => Err(format!("dtype {name} is not supported")),
+            (_, Some(dtype)) => self.build(storage, dtype, &tensor.shape, &tensor.strides, tensor.offset),
+        };
+        built.map_err(|e| format!("{e} ({}, byte {})", self.opened.pickle_name(), tensor.at))
     }
 
     fn build(
@@ -78,7 +92,13 @@ impl<'a> Loader<'a> {
         shape: &[usize],
         strides: &[isize],
         offset: usize,
-    ) -> Step<State> {
+    ) -> Step<Tensor> {
+        // Steps of 0 make any number of elements of one, and whoever makes a copy needs room for them all.
+        let bytes = shape.iter().try_fold(dtype.size(), |n, &d| n.checked_mul(d));
+        let limit = self.source.bytes().len().saturating_mul(1024).saturating_add(64 << 20);
+        if strides.contains(&0) && bytes.is_none_or(|n| n > limit) {
+            return Err(format!("shape {shape:?} with strides {strides:?} repeats its elements too often"));
+        }
         let memory =
             if dtype == DType::Bool { self.load_bools(storage)? } else { self.load(storage, dtype.size())? };
         let offset = match storage.view {
@@ -93,7 +113,7 @@ impl<'a> Loader<'a> {
         };
         let tensor = Tensor::try_from_storage(&memory, dtype, shape, strides, offset);
         let tensor = tensor.and_then(|t| t.try_to_device(self.options.map_location));
-        Ok(State::Tensor(tensor.map_err(|e| e.to_string())?))
+        tensor.map_err(|e| e.to_string())
     }
 }
 
@@ -107,25 +127,17 @@ fn inside(shape: &[usize], strides: &[isize], offset: usize, count: usize) -> St
 
 impl Leaves for Loader<'_> {
     fn tensor(&mut self, _path: &str, tensor: &TensorRef) -> Step<State> {
-        let opened = self.opened;
-        let mut found = || -> Step<State> {
-            if let Some(problem) = tensor.problem {
-                return Err(problem.into());
-            }
-            let name = tensor.dtype.name();
-            let dtype = tensor.dtype.dtype().ok_or_else(|| format!("dtype {name} is not supported"))?;
-            let storage = &opened.graph.storages[tensor.storage];
-            self.build(storage, dtype, &tensor.shape, &tensor.strides, tensor.offset)
-        };
-        found().map_err(|e| format!("{e} ({}, byte {})", opened.pickle_name(), tensor.at))
+        let storage = &self.opened.graph.storages[tensor.storage];
+        self.one(tensor, storage).map(State::Tensor)
     }
 
     fn storage(&mut self, _path: &str, storage: &StorageRef) -> Step<State> {
         let name = storage.dtype.name();
         let dtype = storage.dtype.dtype().ok_or_else(|| format!("dtype {name} is not supported"))?;
         let count = storage.view.map_or(storage.numel, |(_, count)| count);
-        let state = self.build(storage, dtype, &[count], &[1], 0);
-        state.map_err(|e| format!("{e} ({}, byte {})", self.opened.pickle_name(), storage.at))
+        let tensor = self.build(storage, dtype, &[count], &[1], 0);
+        let tensor = tensor.map_err(|e| format!("{e} ({}, byte {})", self.opened.pickle_name(), storage.at));
+        tensor.map(State::Tensor)
     }
 
     fn other(&mut self, _path: &str, what: &str) -> Step<State> {

@@ -17,12 +17,14 @@ pub(super) trait Leaves {
     fn storage(&mut self, path: &str, storage: &StorageRef) -> Step<State>;
     /// A value that a state cannot hold; what it is.
     fn other(&mut self, path: &str, what: &str) -> Step<State>;
-    /// A plain value or an empty container.
+    /// A plain value, an empty container, or a list or tuple of plain values.
     fn plain(&mut self, _path: &str, _value: &State) -> Step<()> {
         Ok(())
     }
     /// The attributes of an `OrderedDict`.
-    fn attributes(&mut self, _path: &str, _value: Value) {}
+    fn attributes(&mut self, _path: &str, _value: Value) -> Step<()> {
+        Ok(())
+    }
 }
 
 /// Why a tree was not built, and at which of its places.
@@ -38,9 +40,10 @@ pub(super) fn build(
     pickle: &[u8],
     value: Value,
     leaves: &mut dyn Leaves,
+    budget: &mut Budget,
 ) -> std::result::Result<State, Failure> {
-    let budget = graph.budget.again();
-    let mut walk = Walk { graph, pickle, leaves, budget, path: String::new(), above: Vec::new(), at: None };
+    let (path, above) = (String::new(), Vec::new());
+    let mut walk = Walk { graph, pickle, leaves, budget, path, above, quiet: false, at: None };
     walk.value(value).map_err(|message| {
         let (path, tensor) = walk.at.unwrap_or_default();
         Failure { path, tensor, message }
@@ -51,11 +54,13 @@ struct Walk<'a> {
     graph: &'a Graph,
     pickle: &'a [u8],
     leaves: &'a mut dyn Leaves,
-    budget: Budget,
+    budget: &'a mut Budget,
     /// Keys and indices, with dots.
     path: String,
     /// The containers around the present value.
     above: Vec<u32>,
+    /// Within a list that is told of as a whole.
+    quiet: bool,
     /// Where an error was, and whether it is a tensor's.
     at: Option<(String, bool)>,
 }
@@ -71,8 +76,6 @@ impl Walk<'_> {
     }
 
     fn known(&mut self, value: Value) -> Step<State> {
-        // The path is shown to leaves, who keep it.
-        self.budget.charge(64 + self.path.len())?;
         let plain = match value {
             Value::None => State::None,
             Value::Bool(b) => State::Bool(b),
@@ -93,8 +96,12 @@ impl Walk<'_> {
             },
             Value::Node(index) => return self.node(index),
         };
-        self.leaves.plain(&self.path, &plain)?;
+        self.tell(&plain)?;
         Ok(plain)
+    }
+
+    fn tell(&mut self, plain: &State) -> Step<()> {
+        if self.quiet { Ok(()) } else { self.leaves.plain(&self.path, plain) }
     }
 
     /// Bytes have no kind of their own in a state: they are a tensor of u8.
@@ -102,7 +109,7 @@ impl Walk<'_> {
         self.budget.charge(2 * bytes.len())?;
         let tensor = taper_tensor::Tensor::try_from_bytes(bytes, [bytes.len()], taper_tensor::DType::U8);
         let state = State::Tensor(tensor.map_err(|e| e.to_string())?);
-        self.leaves.plain(&self.path, &state)?;
+        self.tell(&state)?;
         Ok(state)
     }
 
@@ -112,7 +119,7 @@ impl Walk<'_> {
             Node::Text(text) => {
                 self.budget.charge(2 * text.len())?;
                 let state = State::Str(text.clone());
-                self.leaves.plain(&self.path, &state)?;
+                self.tell(&state)?;
                 return Ok(state);
             }
             Node::Bytes(bytes) => return self.bytes(bytes),
@@ -125,7 +132,7 @@ impl Walk<'_> {
             Node::Map(map) => {
                 self.enter(index)?;
                 if let Some(attributes) = map.attributes {
-                    self.leaves.attributes(&self.path, attributes);
+                    self.leaves.attributes(&self.path, attributes)?;
                 }
                 let state = self.map(&map.entries)?;
                 self.above.pop();
@@ -134,18 +141,22 @@ impl Walk<'_> {
             Node::List(items) | Node::Tuple(items) | Node::Set(items) => items,
         };
         self.enter(index)?;
+        let plain =
+            items.iter().all(|item| !matches!(item, Value::Node(_) | Value::Long(_) | Value::Global(_)));
+        self.quiet = plain;
         let mut states = Vec::with_capacity(items.len());
         for (i, &item) in items.iter().enumerate() {
             let length = self.step(|path| path.push_str(&i.to_string()));
             states.push(self.value(item)?);
             self.path.truncate(length);
         }
+        self.quiet = false;
         self.above.pop();
         // A set's items come as they were written; a tuple is what cannot change by accident.
         let list = matches!(graph.nodes[index as usize], Node::List(_));
         let state = if list { State::List(states) } else { State::Tuple(states) };
-        if items.is_empty() {
-            self.leaves.plain(&self.path, &state)?;
+        if plain {
+            self.tell(&state)?;
         }
         Ok(state)
     }
@@ -159,12 +170,12 @@ impl Walk<'_> {
             return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
         }
         // Before the items, so that memory for them is not taken and then refused.
-        let items = match &self.graph.nodes[index as usize] {
-            Node::List(items) | Node::Tuple(items) | Node::Set(items) => items.len(),
-            Node::Map(map) => 2 * map.entries.len(),
+        let bytes = match &self.graph.nodes[index as usize] {
+            Node::List(items) | Node::Tuple(items) | Node::Set(items) => items.len() * size_of::<State>(),
+            Node::Map(map) => map.entries.len() * (size_of::<(Key, State)>() + size_of::<(Key, Value)>()),
             _ => 0,
         };
-        self.budget.charge(64 * items)?;
+        self.budget.charge(bytes)?;
         self.above.push(index);
         Ok(())
     }
@@ -217,12 +228,14 @@ impl Walk<'_> {
     }
 
     fn key(&mut self, key: Value) -> Step<Key> {
+        // A place in the table of keys.
+        self.budget.charge(64)?;
         if let Value::Int(i) = key {
             return Ok(Key::Int(i));
         }
         match self.graph.text(self.pickle, key) {
             Some(text) => {
-                self.budget.charge(64 + 4 * text.len())?;
+                self.budget.charge(3 * text.len())?;
                 Ok(Key::Str(text.into()))
             }
             None => Err(format!("a dict's key is {}; text and integers are supported", self.graph.kind(key))),

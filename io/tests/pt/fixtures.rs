@@ -108,7 +108,7 @@ fn a_listing_says_what_loading_gives() {
     let parameter = file.entries().iter().find(|e| e.name() == "parameter").unwrap();
     assert!(parameter.is_parameter() && parameter.requires_grad());
     let value = |name: &str| file.values().iter().find(|(n, _)| n == name).unwrap().1.clone();
-    assert_eq!(value("tuple.1").as_str(), Some("a"));
+    assert_eq!(value("tuple").as_list().unwrap()[1].as_str(), Some("a"));
     assert_eq!(value("cuda").as_str(), Some("cuda:1"));
     assert_eq!(file.protocol(), 4);
 }
@@ -118,8 +118,20 @@ fn a_listing_shows_what_cannot_be_loaded() {
     let file = File::open(fixture("refused_complex.pt")).unwrap();
     let entry = &file.entries()[1];
     assert_eq!((entry.name(), entry.dtype_name(), entry.dtype()), ("list.0.it", "complex64", None));
+    let mut tensors = file.tensors();
+    assert_eq!(tensors.next().unwrap().unwrap().to_vec::<f32>(), [1.0]);
+    let error = tensors.next().unwrap().unwrap_err().to_string();
+    assert!(error.contains("complex64 is not supported") && tensors.next().is_none(), "{error}");
     let file = File::open(fixture("refused_sparse.pt")).unwrap();
     assert_eq!(file.unsupported(), [("list.0.it".to_string(), "a sparse tensor".to_string())]);
+}
+
+#[test]
+fn one_tensor_at_a_time() {
+    let file = File::open(fixture("views.pt")).unwrap();
+    let tensors: Vec<Tensor> = file.tensors().map(Result::unwrap).collect();
+    assert_eq!(tensors[3].to_vec::<f32>(), [23.0]);
+    assert!(tensors[3].shares_storage(&tensors[1]) && !tensors[3].shares_storage(&tensors[8]));
 }
 
 #[test]

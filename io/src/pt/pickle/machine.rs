@@ -55,6 +55,8 @@ struct Machine<'a> {
 impl Machine<'_> {
     /// One opcode; the result after the last.
     fn step(&mut self) -> Step<Option<Value>> {
+        // A place on the stack, as most opcodes take.
+        self.graph.budget.charge(size_of::<Value>())?;
         match self.input.u8()? {
             // Frame and version.
             0x80 => {
@@ -271,7 +273,7 @@ impl Machine<'_> {
         line.parse().map_err(|_| format!("{line:.40?} is not a place in the memo"))
     }
     fn remember(&mut self, index: u32) -> Step<()> {
-        self.graph.budget.charge(32)?;
+        self.graph.budget.charge(40)?;
         let value = self.top()?;
         self.memo.insert(index, value);
         Ok(())

@@ -12,6 +12,7 @@ mod text;
 pub(super) use machine::run;
 
 use super::globals::{DTypeId, Global};
+use taper_tensor::State;
 
 /// What is wrong, and at which byte.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ pub(super) struct Map {
 }
 
 /// A storage as a pickle names it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct StorageRef {
     pub key: String,
     pub dtype: DTypeId,
@@ -94,7 +95,7 @@ pub(super) struct StorageRef {
 }
 
 /// A tensor as a pickle describes it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct TensorRef {
     pub storage: usize,
     pub dtype: DTypeId,
@@ -119,8 +120,9 @@ pub(super) struct Budget {
 impl Budget {
     /// For a pickle of so many bytes in the file.
     pub fn new(bytes: usize) -> Budget {
-        // A byte of a pickle makes at most a node, a place on the stack and one in the memo.
-        let whole = bytes.saturating_mul(128).saturating_add(4 << 20);
+        // Nearly all files take a tenth of this. A list of bools has the shortest items, a byte each, and
+        // a `State` for each in the tree.
+        let whole = bytes.saturating_mul(size_of::<State>() + 48).saturating_add(1 << 20);
         Budget { left: whole, whole }
     }
     /// Takes bytes from it.
