@@ -53,7 +53,7 @@ fn a_checkpoint() {
     Values
       epoch                                                       2
       optimizer_state_dict.param_groups.0.lr                      0.0025
-      optimizer_state_dict.param_groups.0.betas                   [0.9, 0.999]
+      optimizer_state_dict.param_groups.0.betas                   (0.9, 0.999)
       optimizer_state_dict.param_groups.0.eps                     1e-8
       optimizer_state_dict.param_groups.0.weight_decay            0
       optimizer_state_dict.param_groups.0.amsgrad                 True
