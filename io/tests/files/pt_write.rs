@@ -108,6 +108,22 @@ fn shared_storages_are_written_once() {
 }
 
 #[test]
+fn what_is_shared_comes_back_shared() {
+    let x = Tensor::arange_with(0.0, 24.0, 1.0, DType::F32).reshape([4, 6]);
+    let all = dict([("x", x.clone()), ("t", x.t()), ("part", x.slice(1, 1, 6, 2)), ("tied", x.clone())]);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.pt");
+    taper_io::save(&all, &path).unwrap();
+    let back = taper_io::load_state_dict(&path).unwrap();
+    for (name, tensor) in all.iter() {
+        let read = back.get(name.as_str()).unwrap();
+        assert_eq!(read.strides(), tensor.strides(), "{name}");
+        assert_eq!(read.to_bytes(), tensor.to_bytes(), "{name}");
+        assert!(read.shares_storage(back.get("x").unwrap()), "{name}");
+    }
+}
+
+#[test]
 fn a_lone_view_is_written_alone() {
     let x = Tensor::arange_with(0.0, 6000.0, 1.0, DType::I32).reshape([100, 60]);
     for view in [

@@ -33,9 +33,11 @@ fn path(dir: &tempfile::TempDir) -> std::path::PathBuf {
 #[track_caller]
 fn comes_back(state: &State) -> File {
     let dir = tempfile::tempdir().unwrap();
-    taper_io::save(state, path(&dir)).unwrap();
-    let back = taper_io::load(path(&dir)).unwrap();
-    assert!(same(&back, state), "{state:?}\nbecame\n{back:?}");
+    for path in [path(&dir), dir.path().join("tree.pt")] {
+        taper_io::save(state, &path).unwrap();
+        let back = taper_io::load(&path).unwrap();
+        assert!(same(&back, state), "{state:?}\nbecame\n{back:?}");
+    }
     File::open(path(&dir)).unwrap()
 }
 
