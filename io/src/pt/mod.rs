@@ -21,6 +21,7 @@
 //! written without (`torch.serialization.set_crc32_options(False)`).
 
 mod container;
+mod dtypes;
 mod file;
 mod globals;
 mod legacy;

@@ -1,6 +1,6 @@
 //! Tensors as pickles describe them: a storage, sizes, steps and the place of the first element.
 
-use super::globals::DTypeId;
+use super::dtypes::DTypeId;
 use super::pickle::{Graph, Node, TensorRef, Value};
 
 type Step<T> = std::result::Result<T, String>;

@@ -11,7 +11,8 @@ mod text;
 
 pub(super) use machine::run;
 
-use super::globals::{DTypeId, Global};
+use super::dtypes::DTypeId;
+use super::globals::Global;
 use taper_tensor::State;
 
 /// What is wrong, and at which byte.
