@@ -23,19 +23,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 64 * (1 << 20) * 4
 
-# row, file, what taper does, what the other does
+# what taper does, what the other does and what that is called, with files of this format
 ROWS = [
-    ("save, synced", "pt", "save", "save_sync"),
-    ("save", "pt", "save", "save"),
-    ("load", "pt", "load", "load"),
-    ("load, `mmap=True`", "pt", "load", "load_mmap"),
-    ("load and sum", "pt", "sum", "sum"),
-    ("load and sum, `mmap=True`", "pt", "sum", "sum_mmap"),
-    ("save, synced", "safetensors", "save", "save_sync"),
-    ("save", "safetensors", "save", "save"),
-    ("load", "safetensors", "load", "load"),
-    ("load and sum", "safetensors", "sum", "sum"),
+    ("save", "save_sync", "`torch.save`, `fsync`", "pt"),
+    ("save", "save", "`torch.save`", "pt"),
+    ("load", "load", "`torch.load`", "pt"),
+    ("load", "load_mmap", "`torch.load`, `mmap=True`", "pt"),
+    ("sum", "sum", "`torch.load`", "pt"),
+    ("sum", "sum_mmap", "`torch.load`, `mmap=True`", "pt"),
+    ("save", "save_sync", "`save_file`, `fsync`", "safetensors"),
+    ("save", "save", "`save_file`", "safetensors"),
+    ("load", "load", "`load_file`", "safetensors"),
+    ("sum", "sum", "`load_file`", "safetensors"),
 ]
+NAMES = {"save": "save", "load": "load", "sum": "load and sum"}
 
 
 def worker():
@@ -115,10 +116,10 @@ def compare(folder, rounds):
     for saving in (True, False):
         if not saving:
             ours.do("forget"), theirs.do("forget")
-        rows = [row for row in ROWS if row[2].startswith("save") == saving]
+        rows = [row for row in ROWS if (row[0] == "save") == saving]
         for turn in range(rounds + 1):
             for row in rows:
-                _, format, our, their = row
+                our, their, _, format = row
                 sides = [(ours, our, 0), (theirs, their, 1)]
                 for side, what, i in sides if turn % 2 else reversed(sides):
                     path = folder / f"written.{format}" if saving else given[format]
@@ -131,6 +132,16 @@ def compare(folder, rounds):
     return taken
 
 
+def kind(folder):
+    """The kind of file system that a folder is on."""
+    best = ("", "?")
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _, mount, kind, *_ = line.split()
+        if folder.is_relative_to(mount) and len(mount) >= len(best[0]):
+            best = (mount, kind)
+    return best[1]
+
+
 def main():
     if "--worker" in sys.argv:
         return worker()
@@ -138,12 +149,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--dirs", nargs="+", type=Path, default=[Path("/dev/shm"), ROOT / "target"])
     args = parser.parse_args()
-    print("| where | file | what | taper | the other | ratio | processor | the other's | memory | the other's |")
+    print("| where | taper's | beside | taper | the other | ratio | processor | the other's | memory | the other's |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for place in args.dirs:
         place.mkdir(parents=True, exist_ok=True)
-        folder = place / f"taper-files-{os.getpid()}"
+        folder = place.resolve() / f"taper-files-{os.getpid()}"
         folder.mkdir()
+        where = kind(folder)
         try:
             taken = compare(folder, args.rounds)
         finally:
@@ -153,8 +165,8 @@ def main():
         for row in ROWS:
             medians = [[statistics.median(column) for column in zip(*figures)] for figures in taken[row]]
             (wall, cpu, memory), (wall2, cpu2, memory2) = medians
-            name = place.name if place.is_relative_to(ROOT) else place
-            print(f"| {name} | .{row[1]} | {row[0]} | {wall * 1e3:.1f} ms | {wall2 * 1e3:.1f} ms | {wall / wall2:.2f}", end=" ")
+            print(f"| {where} | {NAMES[row[0]]} `.{row[3]}` | {row[2]}", end=" ")
+            print(f"| {wall * 1e3:.1f} ms | {wall2 * 1e3:.1f} ms | {wall / wall2:.2f}", end=" ")
             print(f"| {cpu * 1e3:.1f} ms | {cpu2 * 1e3:.1f} ms | {memory / SIZE:.2f} | {memory2 / SIZE:.2f} |", flush=True)
 
 

@@ -1,6 +1,7 @@
 //! Writing a file whole or not at all.
 
 use crate::error::{Error, Result};
+use crate::writeback::AtomicFile;
 use std::fs::{File, Permissions};
 use std::io::{BufWriter, Error as IoError, Write};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ const SUFFIX: &str = ".taper-tmp";
 /// file, the disk is full, or `write` fails.
 pub fn write_atomic(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
+    write: impl FnOnce(&mut BufWriter<AtomicFile>) -> std::io::Result<()>,
 ) -> Result<()> {
     let (target, permissions) = target(path)?;
     let folder = match target.parent() {
@@ -32,15 +33,15 @@ pub fn write_atomic(
     let file = create(folder, &prefix)
         .map_err(plain)
         .map_err(Error::io(path, "cannot create a file in its folder"))?;
-    let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
+    let mut out = BufWriter::with_capacity(1 << 20, AtomicFile::new(file.as_file()));
     write(&mut out).and_then(|()| out.flush()).map_err(Error::io(path, "cannot write"))?;
-    drop(out);
+    let (out, _) = out.into_parts();
     if let Some(permissions) = permissions {
         file.as_file()
             .set_permissions(permissions)
             .map_err(Error::io(path, "cannot keep its permissions"))?;
     }
-    file.as_file().sync_all().map_err(Error::io(path, "cannot bring it to the disk"))?;
+    out.sync().map_err(Error::io(path, "cannot bring it to the disk"))?;
     file.persist(&target).map_err(|e| Error::io(path, "cannot replace it")(e.error))?;
     // The new name is in the folder only when the folder is on the disk, too. Not every system can sync one.
     if let Ok(folder) = File::open(folder) {

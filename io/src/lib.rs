@@ -36,6 +36,7 @@ pub mod pt;
 pub mod safetensors;
 mod source;
 mod value;
+mod writeback;
 mod zip;
 
 pub use atomic::write_atomic;
@@ -43,6 +44,7 @@ pub use error::{Error, Result};
 pub use numpy::{npy, npz};
 pub use options::LoadOptions;
 pub use value::ToState;
+pub use writeback::AtomicFile;
 
 use std::path::Path;
 use taper_tensor::{State, StateDict};

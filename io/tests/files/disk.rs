@@ -19,7 +19,7 @@ fn large() -> StateDict {
 /// Saves what does not fit; the error must say which file and why, and the old file must be there.
 fn save_too_much(path: &Path, why: &str) {
     taper_io::save(&small(), path).unwrap();
-    for name in ["w.npz", "w.safetensors"] {
+    for name in ["w.npz", "w.pt", "w.safetensors"] {
         let error = taper_io::save(&large(), path.with_file_name(name)).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("cannot write") && error.contains(why), "{error}");
         assert_same(&taper_io::load_state_dict(path).unwrap(), &small());

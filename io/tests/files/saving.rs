@@ -196,3 +196,19 @@ fn a_reserved_name_is_an_error() {
     assert!(error.contains("safetensors keeps this name for itself"), "{error}");
     assert!(names(dir.path()).is_empty());
 }
+
+/// Large enough to be brought to the disk while it is written.
+#[test]
+fn a_large_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("large");
+    let block: Vec<u8> = (0..70 << 20).map(|i: u32| (i % 251) as u8).collect();
+    taper_io::write_atomic(&path, |out| {
+        out.write_all(&block[..5])?;
+        out.write_all(&block)
+    })
+    .unwrap();
+    let read = std::fs::read(&path).unwrap();
+    assert!(read[..5] == block[..5] && read[5..] == block);
+    assert_eq!(names(dir.path()), ["large"]);
+}
