@@ -123,6 +123,35 @@ fn what_is_shared_comes_back_shared() {
     }
 }
 
+/// What is read is what was written: values, kinds, order, and for tensors dtype, shape and bits.
+#[test]
+fn what_is_written_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("everything.pt");
+    taper_io::save(&everything(), &path).unwrap();
+    let show = |state: &State| {
+        let mut tensors = Vec::new();
+        let mut open = vec![state];
+        while let Some(state) = open.pop() {
+            match state {
+                State::Map(map) => open.extend(map.values()),
+                State::List(items) | State::Tuple(items) => open.extend(items),
+                State::Tensor(t) => tensors.push((t.strides().to_vec(), t.to_bytes())),
+                _ => {}
+            }
+        }
+        (format!("{state:?}"), tensors)
+    };
+    let read = taper_io::load(&path).unwrap();
+    assert_eq!(show(&read), show(&everything()));
+    // Tied is tied again, and a second save has the same bytes.
+    let of = |name: &str| read.get("model").unwrap().get(name).unwrap().as_tensor().unwrap();
+    assert!(of("w").shares_storage(of("b")) && !of("w").shares_storage(of("c")));
+    let before = std::fs::read(&path).unwrap();
+    taper_io::save(&read, &path).unwrap();
+    assert!(std::fs::read(&path).unwrap() == before);
+}
+
 #[test]
 fn a_lone_view_is_written_alone() {
     let x = Tensor::arange_with(0.0, 6000.0, 1.0, DType::I32).reshape([100, 60]);
