@@ -78,6 +78,18 @@ pub enum BinaryOp {
     FloorDiv,
     /// Remainder with the divisor's sign, as in Python. Floats by zero give NaN, integers an error.
     Rem,
+    /// Quotient towards zero; zero divisors as in `FloorDiv`.
+    TruncDiv,
+    /// Remainder with the dividend's sign, as in C; zero divisors as in `Rem`.
+    Fmod,
+    /// Integers and bool, as all of the bitwise ones.
+    BitAnd,
+    BitOr,
+    BitXor,
+    /// Integers only. Zero where the distance is negative or has as many bits as the type, or more.
+    Shl,
+    /// Integers only; the sign moves in. Distances out of range shift everything out.
+    Shr,
     /// `a` to the power `b`; integers to negative powers give 1, -1 or 0.
     Pow,
     /// The larger; NaN wins, and the second of two equals.

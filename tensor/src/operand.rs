@@ -4,7 +4,10 @@
 use crate::error::{Error, Result};
 use crate::tensor::{Tensor, scalar_dtype};
 use std::borrow::Cow;
-use taper_kernels::{BinaryOp, DType, Device, Dims, Layout, Scalar, Src, View, broadcast_shapes};
+use taper_kernels::{
+    Backend, BinaryOp, CompareOp, DType, Device, Dims, Layout, Scalar, Src, UnaryOp, View, ViewMut, bf16,
+    broadcast_shapes, f16,
+};
 
 /// Something that can be used wherever a tensor is taken by reference: `Tensor` itself and
 /// `nn::Parameter`.
@@ -129,6 +132,8 @@ pub(crate) enum Promotion {
     Float,
     /// Bool is refused with a hint (subtraction).
     NoBool,
+    /// Floats are refused (operations on bits).
+    Bits,
 }
 
 /// Two operands of one dtype whose shapes broadcast.
@@ -152,6 +157,10 @@ impl Pair {
                 op,
                 "bool tensors have no such operation; use logical_xor or logical_not",
             ));
+        }
+        if promotion == Promotion::Bits && dtype.is_float() {
+            let message = format!("floats have no bits to work on: got {} and {}", a.dtype(), b.dtype());
+            return Err(Error::dtype(op, message));
         }
         Pair::with_dtype(op, a, b, dtype)
     }
@@ -182,26 +191,54 @@ impl Pair {
             .map(|o| o.tensor().map(|t| t.layout().broadcast_to(&self.shape).expect("shapes were checked")))
     }
 
-    /// Runs `kernel` with both sides as kernel operands, into a new tensor of `dtype`.
-    pub fn produce(
+    /// The result of a binary kernel. A number as exponent has a kernel of its own, which multiplies and takes
+    /// roots where it can.
+    pub fn compute(&self, op: &'static str, kernel: BinaryOp) -> Result<Tensor> {
+        match (kernel, &self.b) {
+            (BinaryOp::Pow, Operand::Scalar(p)) if !self.dtype.is_float() && p.to_i64() < 0 => {
+                Err(Error::dtype(op, "integers to negative powers are no integers; use a float exponent"))
+            }
+            (BinaryOp::Pow, Operand::Scalar(p)) => {
+                let p = UnaryOp::Pow(settled(*p, kernel, self.dtype));
+                self.produce(op, self.dtype, kernel, |k, a, _, out| k.unary(p, a, out))
+            }
+            _ => self.produce(op, self.dtype, kernel, |k, a, b, out| k.binary(kernel, a, b, out)),
+        }
+    }
+
+    /// The result of a relation.
+    pub fn compare(&self, op: &'static str, kernel: CompareOp) -> Result<Tensor> {
+        self.produce(op, DType::Bool, BinaryOp::Sub, |k, a, b, out| k.compare(kernel, a, b, out))
+    }
+
+    /// Runs `run` with both sides as operands of a kernel like `kernel`, into a new tensor of `dtype`.
+    fn produce(
         &self,
         op: &'static str,
         dtype: DType,
-        kernel: impl FnOnce(
-            &'static dyn taper_kernels::Backend,
-            Src,
-            Src,
-            taper_kernels::ViewMut,
-        ) -> taper_kernels::Result,
+        kernel: BinaryOp,
+        run: impl FnOnce(&'static dyn Backend, Src, Src, ViewMut) -> taper_kernels::Result,
     ) -> Result<Tensor> {
         let layouts = self.layouts();
-        Tensor::produce(op, &self.shape, dtype, self.device, |b, out| {
-            kernel(b, src(&self.a, &layouts[0]), src(&self.b, &layouts[1]), out)
+        Tensor::produce(op, &self.shape, dtype, self.device, |k, out| {
+            let [a, b] = [(&self.a, &layouts[0]), (&self.b, &layouts[1])].map(|(o, layout)| match o {
+                Operand::Scalar(s) => Src::Scalar(settled(*s, kernel, self.dtype)),
+                o => src(o, layout),
+            });
+            run(k, a, b, out)
         })
     }
+}
 
-    pub fn binary(&self, op: &'static str, kernel: BinaryOp) -> Result<Tensor> {
-        self.produce(op, self.dtype, |k, a, b, out| k.binary(kernel, a, b, out))
+/// A number as the kernel of a result of `dtype` gets it. Kernels compute f16 and bf16 in f32, where PyTorch
+/// takes a factor or divisor as it is, but rounds other numbers as tensors of the dtype would be.
+pub(crate) fn settled(s: Scalar, kernel: BinaryOp, dtype: DType) -> Scalar {
+    use BinaryOp::{Div, FloorDiv, Mul, TruncDiv};
+    match dtype {
+        _ if matches!(kernel, Mul | Div | FloorDiv | TruncDiv) => s,
+        DType::F16 => s.to::<f16>().into(),
+        DType::BF16 => s.to::<bf16>().into(),
+        _ => s,
     }
 }
 

@@ -55,15 +55,10 @@ fn binary(c: &Case) -> Option<Tensor> {
         ("sub", _) => |a, b| a.sub(b),
         ("mul", _) => |a, b| a.mul(b),
         ("div", None) => |a, b| a.div(b),
-        ("div", Some("trunc")) => |a, b| a.div(b).trunc().to_dtype(a.dtype()),
+        ("div", Some("trunc")) => |a, b| a.trunc_divide(b),
         ("div", Some("floor")) | ("floor_divide", _) => |a, b| a.floor_divide(b),
         ("remainder", _) => |a, b| a.remainder(b),
-        ("fmod", _) => |a, b| {
-            let quotient = a.div(&b).trunc().to_dtype(a.dtype());
-            // Of an infinite divisor nothing is taken away; 0·∞ would be NaN.
-            let away = quotient.mul(b);
-            a - Tensor::where_(&quotient.eq(0.0), 0.0, away).to_dtype(a.dtype())
-        },
+        ("fmod", _) => |a, b| a.fmod(b),
         ("pow", _) => |a, b| a.pow(b),
         ("atan2", _) => |a, b| a.atan2(b),
         ("maximum", _) => |a, b| a.maximum(b),
@@ -93,10 +88,7 @@ fn parametric(c: &Case) -> Option<Tensor> {
     let x = || c.x(0);
     let value = || c.float("value").unwrap_or(1.0);
     Some(match c.op() {
-        "round" => {
-            let scale = 10f64.powi(c.int("decimals")? as i32);
-            (x() * scale).round() / scale
-        }
+        "round" => x().round_decimals(c.int("decimals")? as i32),
         "where" => Tensor::where_(x(), c.x(1), c.x(2)),
         "clamp" if c.inputs.len() == 3 => x().maximum(c.x(1)).minimum(c.x(2)),
         "clamp" => x().clamp(c.float("min"), c.float("max")),

@@ -10,8 +10,14 @@ pub fn run(c: &Case) -> Option<Vec<Tensor>> {
     let last = dims.first().copied().unwrap_or(-1);
     let x = c.inputs.first()?;
     Some(match c.op() {
-        "sum" => vec![c.dtype().map_or(x.clone(), |d| x.to_dtype(d)).sum_dim(dims, keepdim)],
-        "mean" => vec![c.dtype().map_or(x.clone(), |d| x.to_dtype(d)).mean_dim(dims, keepdim)],
+        "sum" => vec![match c.dtype() {
+            Some(dtype) => x.sum_dtype(dims, keepdim, dtype),
+            None => x.sum_dim(dims, keepdim),
+        }],
+        "mean" => vec![match c.dtype() {
+            Some(dtype) => x.mean_dtype(dims, keepdim, dtype),
+            None => x.mean_dim(dims, keepdim),
+        }],
         "prod" if all => vec![x.prod()],
         "prod" => vec![x.prod_dim(last, keepdim)],
         "var" => vec![x.var_dim(dims, c.float("correction").unwrap_or(1.0), keepdim)],

@@ -67,16 +67,22 @@ pub fn relu6(x: &Tensor) -> Tensor {
     hardtanh(x, 0.0, 6.0)
 }
 
+/// A composition in f32 for f16 and bf16: rounded once, as a kernel would.
+#[track_caller]
+fn rounded_once(x: &Tensor, f: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
+    f(&x.to_dtype(x.dtype().compute())).to_dtype(x.dtype())
+}
+
 /// `relu6(x + 3)/6`.
 #[track_caller]
 pub fn hardsigmoid(x: &Tensor) -> Tensor {
-    relu6(&(x + 3.0)) / 6.0
+    rounded_once(x, |x| relu6(&(x + 3.0)) / 6.0)
 }
 
 /// `x·relu6(x + 3)/6`.
 #[track_caller]
 pub fn hardswish(x: &Tensor) -> Tensor {
-    x * (x + 3.0).clamp(0.0, 6.0) / 6.0
+    rounded_once(x, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0)
 }
 
 /// `scale·elu(x, alpha)` with the constants of self-normalising networks.
@@ -84,19 +90,19 @@ pub fn hardswish(x: &Tensor) -> Tensor {
 pub fn selu(x: &Tensor) -> Tensor {
     const ALPHA: f64 = 1.673_263_242_354_377_2;
     const SCALE: f64 = 1.050_700_987_355_480_5;
-    x.elu(ALPHA) * SCALE
+    rounded_once(x, |x| x.elu(ALPHA) * SCALE)
 }
 
 /// `max(0, x) + min(0, alpha·(e^(x/alpha) − 1))`.
 #[track_caller]
 pub fn celu(x: &Tensor, alpha: f64) -> Tensor {
-    (x / alpha).elu(1.0) * alpha
+    rounded_once(x, |x| (x / alpha).elu(1.0) * alpha)
 }
 
 /// `x·tanh(softplus(x))`.
 #[track_caller]
 pub fn mish(x: &Tensor) -> Tensor {
-    x * x.softplus().tanh()
+    rounded_once(x, |x| x * x.softplus().tanh())
 }
 
 /// `x − tanh(x)`.

@@ -4,7 +4,7 @@ use crate::error::{Result, ok};
 use crate::operand::{Operand, Pair, Promotion};
 use crate::tensor::Tensor;
 use taper_autograd::{Op, op};
-use taper_kernels::BinaryOp;
+use taper_kernels::{BinaryOp, DType};
 
 /// Records a rule for an operand that may be a plain number.
 pub(crate) fn wrt<F>(o: Op<Tensor>, x: &Operand, rule: impl FnOnce() -> F) -> Op<Tensor>
@@ -46,9 +46,9 @@ macro_rules! binary {
                 pub fn $name(a: Operand, b: Operand) -> Result<Tensor> {
                     let name = stringify!($name);
                     let p = Pair::new(name, a, b, Promotion::$promotion)?;
-                    let o = op(name, p.binary(name, BinaryOp::$kernel)?);
-                    let ($a, $b) = (p.a, p.b);
+                    let o = op(name, p.compute(name, BinaryOp::$kernel)?);
                     $(
+                        let ($a, $b) = (p.a, p.b);
                         let o = wrt(o, &$a, || { $(let $sa = $sa.clone();)* move |$ga: &Tensor| { $(let $sa = &$sa;)* $da } });
                         let o = wrt(o, &$b, || { $(let $sb = $sb.clone();)* move |$gb: &Tensor| { $(let $sb = &$sb;)* $db } });
                     )?
@@ -72,13 +72,22 @@ binary! {
     /// `self / other`; integers divide as f32.
     div try_div (a, b) => Div, Float;
         [b] |g| g.div(b), [a, b] |g| -g.mul(a).div(b).div(b);
-    /// Quotient rounded down (`torch.floor_divide`); its derivative is 0.
+    /// Quotient rounded down (`torch.floor_divide`, `div(rounding_mode="floor")`); its derivative is 0.
+    /// Integers stay integers, and panic for a zero divisor.
     floor_divide try_floor_divide (a, b) => FloorDiv, Same;
         [] |g| g.zeros_like(), [] |g| g.zeros_like();
-    /// Remainder with the divisor's sign (`torch.remainder`, Python's `%`).
+    /// Quotient rounded towards 0 (`torch.div(rounding_mode="trunc")`); its derivative is 0. Integers stay
+    /// integers, and panic for a zero divisor.
+    trunc_divide try_trunc_divide (a, b) => TruncDiv, Same;
+        [] |g| g.zeros_like(), [] |g| g.zeros_like();
+    /// Remainder with the dividend's sign (`torch.fmod`, C's `%`). Integers panic for a zero divisor.
+    fmod try_fmod (a, b) => Fmod, Same;
+        [] |g| g.clone(), [a, b] |g| -(g * ok(operate::trunc_divide(a.clone(), b.clone())));
+    /// Remainder with the divisor's sign (`torch.remainder`, Python's `%`). Integers panic for a zero divisor.
     remainder try_remainder (a, b) => Rem, Same;
-        [] |g| g.clone(), [a, b] |g| -(g * quotient(a, b));
-    /// `self` to the power `other`. `0⁰ = 1`; the derivative in the exponent is 0 where the base is 0.
+        [] |g| g.clone(), [a, b] |g| -(g * ok(operate::floor_divide(a.clone(), b.clone())));
+    /// `self` to the power `other`. `0⁰ = 1`; the derivative in the exponent is 0 where the base is 0. Integers
+    /// stay integers, and panic for an exponent that is a negative number.
     pow try_pow (a, b) => Pow, Same;
         [a, b] |g| pow_base_grad(g, a, b), [a, b] |g| pow_exponent_grad(g, a, b);
     /// The larger of two; NaN wins. Where they are equal each side gets half of the gradient.
@@ -90,17 +99,24 @@ binary! {
     /// The angle of the point `(other, self)`, in radians.
     atan2 try_atan2 (a, b) => Atan2, Float;
         [a, b] |g| g * over_norm(b, a, b), [a, b] |g| -(g * over_norm(a, a, b));
+    /// The bits that both have; "and" of bool. Integers and bool only.
+    bitwise_and try_bitwise_and (a, b) => BitAnd, Bits;
+    /// The bits that one or both have; "or" of bool. Integers and bool only.
+    bitwise_or try_bitwise_or (a, b) => BitOr, Bits;
+    /// The bits that exactly one has. Integers and bool only.
+    bitwise_xor try_bitwise_xor (a, b) => BitXor, Bits;
+    /// The bits moved up by `other` places. A distance that is negative or not less than the number of
+    /// bits leaves none. Integers only.
+    bitwise_left_shift try_bitwise_left_shift (a, b) => Shl, Bits;
+    /// The bits moved down by `other` places; the sign moves in, and is all that is left of a distance out
+    /// of range. Integers only.
+    bitwise_right_shift try_bitwise_right_shift (a, b) => Shr, Bits;
 }
 
 /// A tensor of an operand beside a gradient: numbers take its dtype.
 #[track_caller]
 fn beside(g: &Tensor, o: &Operand) -> Tensor {
     o.to_tensor(g.dtype(), g.device())
-}
-
-#[track_caller]
-fn quotient(a: &Operand, b: &Operand) -> Tensor {
-    ok(operate::floor_divide(a.clone(), b.clone()))
 }
 
 /// `b·a^(b−1)`, and 0 where `b = 0`.
@@ -140,6 +156,17 @@ fn share(g: &Tensor, this: &Operand, other: &Operand, larger: bool) -> Tensor {
 fn over_norm(x: &Operand, a: &Operand, b: &Operand) -> Tensor {
     let square = |o: &Operand| ok(operate::mul(o.clone(), o.clone()));
     ok(operate::div(x.clone(), (square(a) + square(b)).into()))
+}
+
+impl Tensor {
+    /// Every bit turned over; "not" of bool. Integers and bool only.
+    #[track_caller]
+    pub fn bitwise_not(&self) -> Tensor {
+        match self.dtype() {
+            DType::Bool => self.logical_not(),
+            _ => self.bitwise_xor(Tensor::full_with((), -1i64, self)),
+        }
+    }
 }
 
 /// Three operands.

@@ -16,7 +16,7 @@ macro_rules! compare {
             pub fn $name(&self, other: impl Into<Operand>) -> Tensor {
                 let name = stringify!($name);
                 let p = ok(Pair::new(name, self.detach().into(), detached(other.into()), Promotion::Same));
-                ok(p.produce(name, DType::Bool, |k, a, b, out| k.compare(CompareOp::$kernel, a, b, out)))
+                ok(p.compare(name, CompareOp::$kernel))
             }
         )* }
     };

@@ -3,7 +3,7 @@
 
 use super::binary::operate;
 use crate::error::{Error, ok};
-use crate::operand::{Operand, Pair, Promotion, src};
+use crate::operand::{Operand, Pair, Promotion, settled, src};
 use crate::tensor::Tensor;
 use taper_autograd::{needs_grad, op};
 use taper_kernels::{BinaryOp, Scalar, Src, UnaryOp};
@@ -18,6 +18,14 @@ impl Tensor {
         other: Operand,
         function: fn(Operand, Operand) -> crate::error::Result<Tensor>,
     ) -> &mut Self {
+        let other = match other {
+            Operand::Scalar(s) => Operand::Scalar(settled(s, kernel, self.dtype())),
+            o => o,
+        };
+        if let (BinaryOp::Pow, Operand::Scalar(p)) = (kernel, &other) {
+            let p = *p;
+            return self.unary_(name, UnaryOp::Pow(p), |x| x.pow(p));
+        }
         self.check_writable(name);
         let recorded = needs_grad(self) || other.tensor().is_some_and(needs_grad);
         let dtype = crate::operand::result_type(&Operand::Tensor(self.detach()), &other);
@@ -162,7 +170,9 @@ macro_rules! in_place {
 in_place! {
     binary {
     add_ add Add; sub_ sub Sub; mul_ mul Mul; div_ div Div; pow_ pow Pow; remainder_ remainder Rem;
-    floor_divide_ floor_divide FloorDiv;
+    floor_divide_ floor_divide FloorDiv; trunc_divide_ trunc_divide TruncDiv; fmod_ fmod Fmod;
+    bitwise_and_ bitwise_and BitAnd; bitwise_or_ bitwise_or BitOr; bitwise_xor_ bitwise_xor BitXor;
+    bitwise_left_shift_ bitwise_left_shift Shl; bitwise_right_shift_ bitwise_right_shift Shr;
     }
     unary {
     neg_ neg Neg; abs_ abs Abs; exp_ exp Exp; ln_ ln Ln; sqrt_ sqrt Sqrt; rsqrt_ rsqrt Rsqrt; square_ square Square;

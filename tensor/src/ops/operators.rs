@@ -1,11 +1,10 @@
-//! `+ - * / %`, negation and logic on tensors, references and numbers.
+//! `+ - * / % & | ^ << >> !` and negation on tensors, references and numbers.
 
 use super::binary::operate;
 use crate::error::ok;
 use crate::operand::Operand;
 use crate::tensor::Tensor;
 use std::ops;
-use taper_kernels::DType;
 
 macro_rules! operator {
     ($($trait:ident $method:ident $assign:ident $assign_method:ident $function:ident $in_place:ident;)*) => { $(
@@ -23,9 +22,19 @@ macro_rules! operator {
             #[track_caller]
             fn $assign_method(&mut self, rhs: R) { self.$in_place(rhs); }
         }
-        operator!(@number $trait $method $function: f64, i64);
+        operator!(@number $trait $method $function);
     )* };
-    (@number $trait:ident $method:ident $function:ident: $($t:ty),*) => { $(
+    (@number BitAnd $($rest:tt)*) => {};
+    (@number BitOr $($rest:tt)*) => {};
+    (@number BitXor $($rest:tt)*) => {};
+    (@number Shl $($rest:tt)*) => {};
+    (@number Shr $($rest:tt)*) => {};
+    (@number Div $($rest:tt)*) => {};
+    (@number $trait:ident $method:ident $function:ident) => {
+        operator!(@left f64 $trait $method $function);
+        operator!(@left i64 $trait $method $function);
+    };
+    (@left $t:ident $trait:ident $method:ident $function:ident) => {
         impl ops::$trait<Tensor> for $t {
             type Output = Tensor;
             #[track_caller]
@@ -36,7 +45,7 @@ macro_rules! operator {
             #[track_caller]
             fn $method(self, rhs: &Tensor) -> Tensor { ok(operate::$function(self.into(), rhs.into())) }
         }
-    )* };
+    };
 }
 operator! {
     Add add AddAssign add_assign add add_;
@@ -44,7 +53,32 @@ operator! {
     Mul mul MulAssign mul_assign mul mul_;
     Div div DivAssign div_assign div div_;
     Rem rem RemAssign rem_assign remainder remainder_;
+    BitAnd bitand BitAndAssign bitand_assign bitwise_and bitwise_and_;
+    BitOr bitor BitOrAssign bitor_assign bitwise_or bitwise_or_;
+    BitXor bitxor BitXorAssign bitxor_assign bitwise_xor bitwise_xor_;
+    Shl shl ShlAssign shl_assign bitwise_left_shift bitwise_left_shift_;
+    Shr shr ShrAssign shr_assign bitwise_right_shift bitwise_right_shift_;
 }
+
+/// A number divided by a tensor is the reciprocal times the number, as in PyTorch: rounded twice.
+macro_rules! divided {
+    ($($t:ty)*) => { $(
+        impl ops::Div<&Tensor> for $t {
+            type Output = Tensor;
+            #[track_caller]
+            fn div(self, rhs: &Tensor) -> Tensor {
+                let y = rhs.reciprocal();
+                if self == 1 as $t { y } else { y.mul(self) }
+            }
+        }
+        impl ops::Div<Tensor> for $t {
+            type Output = Tensor;
+            #[track_caller]
+            fn div(self, rhs: Tensor) -> Tensor { self / &rhs }
+        }
+    )* };
+}
+divided!(f64 i64);
 
 impl ops::Neg for &Tensor {
     type Output = Tensor;
@@ -61,48 +95,12 @@ impl ops::Neg for Tensor {
     }
 }
 
-/// Logic on bool tensors.
-macro_rules! logic {
-    ($($trait:ident $method:ident $function:ident;)*) => { $(
-        impl ops::$trait<&Tensor> for &Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, rhs: &Tensor) -> Tensor {
-                for t in [self, rhs] {
-                    assert!(t.dtype() == DType::Bool, "{}: expected bool tensors, got {}", stringify!($method), t.dtype());
-                }
-                self.$function(rhs)
-            }
-        }
-        impl ops::$trait<Tensor> for Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, rhs: Tensor) -> Tensor { ops::$trait::$method(&self, &rhs) }
-        }
-        impl ops::$trait<&Tensor> for Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, rhs: &Tensor) -> Tensor { ops::$trait::$method(&self, rhs) }
-        }
-        impl ops::$trait<Tensor> for &Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, rhs: Tensor) -> Tensor { ops::$trait::$method(self, &rhs) }
-        }
-    )* };
-}
-logic! {
-    BitAnd bitand logical_and;
-    BitOr bitor logical_or;
-    BitXor bitxor logical_xor;
-}
 impl ops::Not for &Tensor {
     type Output = Tensor;
-    /// The complement of a bool tensor.
+    /// Every bit turned over, as [`Tensor::bitwise_not`].
     #[track_caller]
     fn not(self) -> Tensor {
-        assert!(self.dtype() == DType::Bool, "not: expected a bool tensor, got {}", self.dtype());
-        self.logical_not()
+        self.bitwise_not()
     }
 }
 impl ops::Not for Tensor {

@@ -153,6 +153,34 @@ impl Tensor {
         self.flatten(0, -1).median_dim(0, false).0
     }
 
+    /// The median of the elements along a dimension that are not NaN, of two the lower one, and its position
+    /// (`torch.nanmedian(dim)`). NaN where all are.
+    ///
+    /// # Panics
+    /// For an empty dimension.
+    #[track_caller]
+    pub fn nanmedian_dim(&self, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
+        assert!(self.entries(dim) > 0, "nanmedian: dimension {dim} of shape {:?} is empty", self.shape());
+        if self.ndim() == 0 || !self.dtype().is_float() {
+            return self.median_dim(dim, keepdim);
+        }
+        // NaN sorts last.
+        let order = self.argsort(dim, false);
+        let middle = (self.isnan().logical_not().sum_dim(dim, true) - 1).clamp(0.0, None).floor_divide(2);
+        let indices = order.gather(dim, &middle);
+        let values = self.gather(dim, &indices);
+        if keepdim { (values, indices) } else { (values.squeeze(dim), indices.squeeze(dim)) }
+    }
+
+    /// The median of all elements that are not NaN, of two the lower one (`torch.nanmedian`). NaN where all are.
+    ///
+    /// # Panics
+    /// For an empty tensor.
+    #[track_caller]
+    pub fn nanmedian(&self) -> Tensor {
+        self.flatten(0, -1).nanmedian_dim(0, false).0
+    }
+
     /// Each value of the tensor once, in ascending order (`torch.unique`). Every NaN is a value of its own.
     #[track_caller]
     pub fn unique(&self) -> Tensor {

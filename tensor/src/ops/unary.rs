@@ -199,6 +199,24 @@ impl Tensor {
         (-self).softplus().neg()
     }
 
+    /// Rounded to `decimals` digits after the point, halves to even; before the point where negative
+    /// (`torch.round(decimals=…)`). Its derivative is 0.
+    ///
+    /// # Panics
+    /// For integers and bool, as PyTorch does.
+    #[track_caller]
+    pub fn round_decimals(&self, decimals: i32) -> Tensor {
+        assert!(
+            self.dtype().is_float(),
+            "round_decimals: expected a floating-point tensor, got {}; convert it with to_dtype first",
+            self.dtype()
+        );
+        let scale = 10f64.powi(decimals.abs());
+        let x = self.detach().to_dtype(self.dtype().compute());
+        let y = if decimals < 0 { (x / scale).round() * scale } else { (x * scale).round() / scale };
+        op("round", y.to_dtype(self.dtype())).wrt(self, || |g: &Tensor| g.zeros_like()).done()
+    }
+
     /// Each element limited to `[min, max]`. The gradient passes strictly between
     /// them and is 0 at them, as in PyTorch.
     ///

@@ -131,10 +131,13 @@ pub fn rows() -> Vec<Row> {
         binary! {
             floor_divide whole_number whole_divisor |a, b| (a / b).floor();
             remainder whole_number whole_divisor |a, b| a - b * (a / b).floor();
+            trunc_divide whole_number whole_divisor |a, b| (a / b).trunc();
+            fmod whole_number whole_divisor |a, b| a % b;
         }
         .into_iter()
         .map(|r| r.ints().orders(0)),
     );
+    rows.extend(bits());
     rows.extend(
         binary! {
             eq whole_number whole_divisor |a, b| bool(a == b);
@@ -161,6 +164,27 @@ pub fn rows() -> Vec<Row> {
         })
         .orders(1)
         .loose(4.0),
+        row("fmod, differentiated", |d| {
+            let (l, r) = d.broadcast_pair();
+            case(
+                [d.floats(&l, -3.8, -3.2), d.floats(&r, 1.2, 1.5)],
+                |x| x[0].fmod(&x[1]),
+                |x| x[0].zip(&x[1], |a, b| a % b),
+            )
+        })
+        .orders(1)
+        .loose(4.0),
+        row("round_decimals", |d| {
+            let shape = d.any_shape(0, 3);
+            let x = if d.whole { d.any(&shape) } else { d.floats(&shape, -200.0, 200.0) };
+            // Far from the middle between two tens, in every dtype.
+            case(
+                [x],
+                |x| (x[0].trunc() * 16.0).round_decimals(-1),
+                |a| a[0].map(|v| (v.trunc() * 16.0 / 10.0).round_ties_even() * 10.0),
+            )
+        })
+        .orders(0),
         row("arithmetic with numbers", |d| {
             let shape = d.any_shape(0, 3);
             case(
@@ -247,6 +271,51 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
+/// Functions of bits, on whole numbers.
+fn bits() -> Vec<Row> {
+    macro_rules! each {
+        ($($name:ident $in_place:ident |$a:ident, $b:ident| $truth:expr;)*) => {
+            vec![$(
+                row(stringify!($name), |d| {
+                    let (l, r) = d.broadcast_pair();
+                    let whole = |t: &Tensor| t.to_dtype(DType::I64);
+                    case([d.whole_number(&l), d.whole_divisor(&r)],
+                        move |x| {
+                            let (a, b) = (whole(&x[0]), whole(&x[1]));
+                            let y = a.$name(&b);
+                            if y.shape() == a.shape() {
+                                let mut z = a.clone();
+                                z.$in_place(&b);
+                                assert!(z.equal(&y), "in place it is another function");
+                            }
+                            y
+                        },
+                        |x| x[0].zip(&x[1], |a, b| { let ($a, $b) = (a.trunc() as i64, b.trunc() as i64); ($truth) as f64 }))
+                }).orders(0)
+            ),*]
+        };
+    }
+    let mut rows = each! {
+        bitwise_and bitwise_and_ |a, b| a & b;
+        bitwise_or bitwise_or_ |a, b| a | b;
+        bitwise_xor bitwise_xor_ |a, b| a ^ b;
+        bitwise_left_shift bitwise_left_shift_ |a, b| if b < 0 { 0 } else { a << b };
+        bitwise_right_shift bitwise_right_shift_ |a, b| a >> if b < 0 { 63 } else { b };
+    };
+    rows.push(
+        row("bitwise_not", |d| {
+            let s = d.any_shape(0, 3);
+            case(
+                [d.whole_number(&s)],
+                |x| x[0].to_dtype(DType::I64).bitwise_not(),
+                |a| a[0].map(|v| -v.trunc() - 1.0),
+            )
+        })
+        .orders(0),
+    );
+    rows
+}
+
 /// In place is the same function, written over a clone that shares memory; the clone must not change.
 fn in_place() -> Vec<Row> {
     fn changed(x: &Tensor, f: impl Fn(&mut Tensor)) -> Tensor {
@@ -300,6 +369,7 @@ fn in_place() -> Vec<Row> {
     rows.extend(
         with_operand! {
             remainder_ whole_divisor |a, b| a - b * (a / b).floor(); floor_divide_ whole_divisor |a, b| (a / b).floor();
+            fmod_ whole_divisor |a, b| a % b; trunc_divide_ whole_divisor |a, b| (a / b).trunc();
         }
         .into_iter()
         .map(|r| r.orders(0).loose(4.0)),

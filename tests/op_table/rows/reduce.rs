@@ -124,6 +124,7 @@ pub fn rows() -> Vec<Row> {
         max filled distinct max;
         min filled distinct min;
         median filled distinct |v| pick(v, &sorted(v, false))[(v.len() - 1) / 2];
+        nanmedian filled distinct |v| pick(v, &sorted(v, false))[(v.len() - 1) / 2];
         var at_least_two any var;
         std at_least_two any |v| var(v).sqrt();
         norm filled positive |v| v.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -170,6 +171,14 @@ pub fn rows() -> Vec<Row> {
         })
         .ints()
         .loose(8.0),
+        row("sum_dtype", |d| {
+            let s = any(d);
+            over(d, s, false, |x, dims, k| x.sum_dtype(dims, k, DType::F64), sum)
+        }),
+        row("mean_dtype", |d| {
+            let s = filled(d);
+            over(d, s, false, |x, dims, k| x.mean_dtype(dims, k, DType::F64), mean)
+        }),
         row("mean_dim", |d| {
             let s = filled(d);
             over(d, s, false, |x, dims, k| x.mean_dim(dims, k), mean)
@@ -293,10 +302,38 @@ pub fn rows() -> Vec<Row> {
             let s = d.full_shape(n);
             along(d, s, |x, dim, k| x.median_dim(dim, k).0, |v| pick(v, &sorted(v, false))[(v.len() - 1) / 2])
         }),
+        row("nanmedian_dim", |d| {
+            let n = 1 + d.below(3);
+            let s = d.full_shape(n);
+            along(
+                d,
+                s,
+                |x, dim, k| x.nanmedian_dim(dim, k).0,
+                |v| pick(v, &sorted(v, false))[(v.len() - 1) / 2],
+            )
+        }),
         row("kthvalue", |d| {
             let n = 1 + d.below(3);
             let s = d.full_shape(n);
             along(d, s, |x, dim, k| x.kthvalue(1, dim, k).0, min)
+        }),
+        row("cumsum_dtype", |d| {
+            lines(d, false, |x, dim| x.cumsum_dtype(dim, DType::F64), |v| running(v, |a, b| a + b))
+        })
+        .loose(30.0),
+        row("cumprod_dtype, prod_dtype", |d| {
+            let n = 1 + d.below(3);
+            let s = d.full_shape(n).into_iter().map(|n| n.min(4)).collect();
+            along(
+                d,
+                s,
+                |x, dim, k| {
+                    let whole = x.prod_dtype(dim, k, DType::F64);
+                    let last = x.cumprod_dtype(dim, DType::F64).narrow(dim, -1, 1);
+                    (&whole + last.reshape(whole.shape())) * 0.5
+                },
+                |v| v.iter().product(),
+            )
         }),
         row("cumsum", |d| lines(d, false, |x, dim| x.cumsum(dim), |v| running(v, |a, b| a + b)))
             .ints()

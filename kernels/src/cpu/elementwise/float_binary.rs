@@ -33,6 +33,8 @@ pub(super) unsafe fn kernel<T: Math>(
         Div => each!(x, y => x / y),
         FloorDiv => each!(x, y => lanes2(x, y, math::floor_div)),
         Rem => each!(x, y => lanes2(x, y, math::remainder)),
+        TruncDiv => each!(x, y => (x / y).trunc()),
+        Fmod => each!(x, y => lanes2(x, y, |x, y| x % y)),
         Pow => each!(s, x, y => math::pow::<_, T>(s, x, y)),
         Maximum => each!(x, y => pick(x.simd_gt(y) | x.is_nan(), x, y)),
         Minimum => each!(x, y => pick(x.simd_lt(y) | x.is_nan(), x, y)),
@@ -43,6 +45,7 @@ pub(super) unsafe fn kernel<T: Math>(
         GeluGrad => each!(g, x => math::gelu_grad(g, x)),
         GeluTanhGrad => each!(g, x => math::gelu_tanh_grad(g, x)),
         SiluGrad => each!(g, x => math::silu_grad(g, x)),
+        BitAnd | BitOr | BitXor | Shl | Shr => unreachable!("refused above"),
     }
     false
 }

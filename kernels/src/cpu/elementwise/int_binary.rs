@@ -16,6 +16,13 @@ pub(super) trait Int: Element + Ord {
     /// Remainder with the sign of `self`; `b` is not zero.
     fn modulo(self, b: Self) -> Self;
     fn saturated(v: i64) -> Self;
+    fn and(self, b: Self) -> Self;
+    fn or(self, b: Self) -> Self;
+    fn xor(self, b: Self) -> Self;
+    /// The bits moved up; none are left where `by` is out of range.
+    fn up(self, by: Self) -> Self;
+    /// The bits moved down; only the sign is left where `by` is out of range.
+    fn down(self, by: Self) -> Self;
 }
 macro_rules! ints {
     ($($t:ty)*) => { $(
@@ -35,6 +42,23 @@ macro_rules! ints {
             #[inline(always)]
             fn modulo(self, b: Self) -> Self { self.wrapping_rem(b) }
             fn saturated(v: i64) -> Self { v.clamp(<$t>::MIN as i64, <$t>::MAX as i64) as $t }
+            #[inline(always)]
+            fn and(self, b: Self) -> Self { self & b }
+            #[inline(always)]
+            fn or(self, b: Self) -> Self { self | b }
+            #[inline(always)]
+            fn xor(self, b: Self) -> Self { self ^ b }
+            #[inline(always)]
+            fn up(self, by: Self) -> Self {
+                let by = by as u64;
+                if by < <$t>::BITS as u64 { self << by } else { 0 }
+            }
+            #[inline(always)]
+            fn down(self, by: Self) -> Self {
+                let by = by as u64;
+                // Twice by half the bits is all of them.
+                if by < <$t>::BITS as u64 { self >> by } else { self >> (<$t>::BITS / 2) >> (<$t>::BITS / 2) }
+            }
         }
     )* };
 }
@@ -68,9 +92,9 @@ pub(super) fn power<T: Int>(a: T, p: i64) -> T {
 pub(super) fn kernel(op: BinaryOp, dtype: DType) -> Option<Kernel> {
     use BinaryOp::*;
     if dtype == DType::Bool {
-        return matches!(op, Add | Mul | Maximum | Minimum).then_some(bools);
+        return matches!(op, Add | Mul | Maximum | Minimum | BitAnd | BitOr | BitXor).then_some(bools);
     }
-    if !matches!(op, Add | Sub | Mul | FloorDiv | Rem | Pow | Maximum | Minimum | ReluGrad) {
+    if matches!(op, Div | Atan2 | SigmoidGrad | TanhGrad | GeluGrad | GeluTanhGrad | SiluGrad) {
         return None;
     }
     Some(dispatch_dtype!(dtype, ints T => run::<T>, else return None))
@@ -118,6 +142,19 @@ unsafe fn run<T: Int>(op: BinaryOp, a: *const u8, b: *const u8, out: *mut u8, n:
                 if m != zero && (m < zero) != (y < zero) { m.plus(y) } else { m }
             }
         }),
+        TruncDiv => each!(a, b, out, n; x, y => {
+            zero_divisor |= y == zero;
+            if y == zero { zero } else { x.quotient(y) }
+        }),
+        Fmod => each!(a, b, out, n; x, y => {
+            zero_divisor |= y == zero;
+            if y == zero { zero } else { x.modulo(y) }
+        }),
+        BitAnd => each!(a, b, out, n; x, y => x.and(y)),
+        BitOr => each!(a, b, out, n; x, y => x.or(y)),
+        BitXor => each!(a, b, out, n; x, y => x.xor(y)),
+        Shl => each!(a, b, out, n; x, y => x.up(y)),
+        Shr => each!(a, b, out, n; x, y => x.down(y)),
         Pow => each!(a, b, out, n; x, y => power(x, y.to_i64())),
         Maximum => each!(a, b, out, n; x, y => x.max(y)),
         Minimum => each!(a, b, out, n; x, y => x.min(y)),
@@ -131,10 +168,11 @@ unsafe fn run<T: Int>(op: BinaryOp, a: *const u8, b: *const u8, out: *mut u8, n:
 /// # Safety
 /// As [`run`], with 0 and 1 as inputs.
 unsafe fn bools(op: BinaryOp, a: *const u8, b: *const u8, out: *mut u8, n: usize) -> bool {
-    if matches!(op, BinaryOp::Add | BinaryOp::Maximum) {
-        each!(a, b, out, n; x, y => x | y);
-    } else {
-        each!(a, b, out, n; x, y => x & y);
+    use BinaryOp::*;
+    match op {
+        Add | Maximum | BitOr => each!(a, b, out, n; x, y => x | y),
+        BitXor => each!(a, b, out, n; x, y => x ^ y),
+        _ => each!(a, b, out, n; x, y => x & y),
     }
     false
 }

@@ -58,7 +58,11 @@ pub fn binary(op: BinaryOp, a: Src, b: Src, out: ViewMut) -> Result {
     let dtype = out.dtype;
     let block = dtype.compute();
     let lane = Lane::compute(dtype);
+    use BinaryOp::*;
     let kernel: float_binary::Kernel = match block {
+        DType::F32 | DType::F64 if matches!(op, BitAnd | BitOr | BitXor | Shl | Shr) => {
+            return Err(unsupported(op.name(), dtype));
+        }
         DType::F32 => float_binary::kernel::<f32>,
         DType::F64 => float_binary::kernel::<f64>,
         d => int_binary::kernel(op, d).ok_or_else(|| unsupported(op.name(), dtype))?,

@@ -66,6 +66,13 @@ table! { BinaryOp:
     Div => "div", 0.4;
     FloorDiv => "floor_divide", 10.0;
     Rem => "remainder", 10.0;
+    TruncDiv => "trunc_divide", 5.0;
+    Fmod => "fmod", 10.0;
+    BitAnd => "bitwise_and", 0.3;
+    BitOr => "bitwise_or", 0.3;
+    BitXor => "bitwise_xor", 0.3;
+    Shl => "bitwise_left_shift", 0.5;
+    Shr => "bitwise_right_shift", 0.5;
     Pow => "pow", 5.0;
     Maximum => "maximum", 0.3;
     Minimum => "minimum", 0.3;

@@ -183,7 +183,7 @@ fn unary_truth_int(op: UnaryOp, x: i64) -> Option<i64> {
     })
 }
 
-const BINARY: [BinaryOp; 16] = {
+const BINARY: [BinaryOp; 23] = {
     use BinaryOp::*;
     [
         Add,
@@ -192,6 +192,13 @@ const BINARY: [BinaryOp; 16] = {
         Div,
         FloorDiv,
         Rem,
+        TruncDiv,
+        Fmod,
+        BitAnd,
+        BitOr,
+        BitXor,
+        Shl,
+        Shr,
         Pow,
         Maximum,
         Minimum,
@@ -231,6 +238,9 @@ fn binary_truth(op: BinaryOp, a: f64, b: f64) -> f64 {
             let m = a.rem_euclid(b.abs());
             if b < 0.0 && m != 0.0 { m + b } else { m }
         }
+        TruncDiv => (a / b).trunc(),
+        Fmod => a % b,
+        BitAnd | BitOr | BitXor | Shl | Shr => unreachable!("integers only"),
         Pow => a.powf(b),
         Maximum => {
             if a.is_nan() || b.is_nan() {
@@ -271,6 +281,13 @@ fn binary_truth_int(op: BinaryOp, a: i64, b: i64) -> Option<i64> {
         FloorDiv => (a as f64 / b as f64).floor() as i64,
         Rem => a.rem_euclid(b) + if b < 0 && a.rem_euclid(b) != 0 { b } else { 0 },
         Pow => unary_truth_int(UnaryOp::Pow(Scalar::Int(b)), a)?,
+        TruncDiv => a / b,
+        Fmod => a % b,
+        BitAnd => a & b,
+        BitOr => a | b,
+        BitXor => a ^ b,
+        Shl => a.checked_shl(b.try_into().unwrap_or(64)).unwrap_or(0),
+        Shr => a >> if b < 0 { 63 } else { b.min(63) },
         Maximum => a.max(b),
         Minimum => a.min(b),
         ReluGrad => {
@@ -404,7 +421,9 @@ fn check_binary(op: BinaryOp, dtype: DType, seed: u64) {
     let shape = rng.shape();
     let a = operand(rng, &shape, dtype, true);
     let mut b = operand(rng, &shape, dtype, true);
-    let divides = matches!(op, BinaryOp::FloorDiv | BinaryOp::Rem);
+    use BinaryOp::*;
+    let divides = matches!(op, FloorDiv | Rem | TruncDiv | Fmod);
+    let bitwise = matches!(op, BitAnd | BitOr | BitXor | Shl | Shr);
     if divides && !dtype.is_float() {
         let no_zero =
             |rng: &mut Rng| Scalar::Int(1 + rng.below(5) as i64 - if rng.chance(50) { 6 } else { 0 });
@@ -417,7 +436,8 @@ fn check_binary(op: BinaryOp, dtype: DType, seed: u64) {
     let right = if sb { Src::Scalar(Scalar::Int(s)) } else { b.view().into() };
     let mut result = Ok(());
     let out = output(rng, &shape, dtype, |out| result = Cpu.binary(op, left, right, out.view_mut()));
-    if !dtype.is_float() && binary_truth_int(op, 1, 1).is_none() {
+    let refused = if dtype.is_float() { bitwise } else { binary_truth_int(op, 1, 1).is_none() };
+    if refused {
         assert!(matches!(result, Err(Error::Unsupported { .. })), "{op:?} of {dtype}");
         return;
     }
@@ -619,7 +639,7 @@ fn integers_do_not_divide_by_zero() {
     let rng = &mut Rng(1);
     for dtype in [DType::U8, DType::I8, DType::I16, DType::I32, DType::I64] {
         let mut out = Operand::random(rng, &[3], dtype, false, |_| Scalar::Int(5));
-        for op in [BinaryOp::FloorDiv, BinaryOp::Rem] {
+        for op in [BinaryOp::FloorDiv, BinaryOp::Rem, BinaryOp::TruncDiv, BinaryOp::Fmod] {
             let e = Cpu.binary(op, Src::Out, Src::Scalar(Scalar::Int(0)), out.view_mut()).unwrap_err();
             assert_eq!(e, Error::ZeroDivision { op: op.name() });
         }

@@ -3,6 +3,7 @@
 mod extremes;
 mod moments;
 mod product;
+mod typed;
 
 use crate::error::{Error, Result, ok};
 use crate::operand::IntoDims;
@@ -49,7 +50,7 @@ impl Tensor {
     }
 
     /// The dtype of sums and products: i64 for integers and bool.
-    fn sum_dtype(&self) -> DType {
+    fn total_dtype(&self) -> DType {
         if self.dtype().is_float() { self.dtype() } else { DType::I64 }
     }
 
@@ -63,7 +64,7 @@ impl Tensor {
     #[track_caller]
     pub fn sum_dim(&self, dims: impl IntoDims, keepdim: bool) -> Tensor {
         let dims = ok(self.reduce_dims("sum", &dims.into_dims()));
-        let y = ok(self.reduce("sum", ReduceOp::Sum, &dims, self.sum_dtype()));
+        let y = ok(self.reduce("sum", ReduceOp::Sum, &dims, self.total_dtype()));
         self.finish_sum("sum", y, &dims, keepdim, 1.0)
     }
 

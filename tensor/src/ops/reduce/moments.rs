@@ -46,16 +46,16 @@ impl Axes {
     }
 }
 
-/// Variance with the dimensions kept; not recorded.
+/// Variance with the dimensions kept, in f64, where PyTorch computes it, too; not recorded.
 #[track_caller]
 fn variance(x: &Tensor, axes: &Axes, correction: f64) -> Tensor {
-    let wide = x.detach().to_dtype(x.dtype().compute());
+    let wide = x.detach().to_dtype(DType::F64);
     let centred = &wide - axes.mean(&wide);
     // The mean was rounded: its error is taken off again.
     let rest = axes.sum(&centred);
     let square = axes.sum(&(&centred * &centred)) - &rest * &rest / axes.count as f64;
     // Below 0 there are no degrees of freedom.
-    (square / (axes.count as f64 - correction).max(0.0)).to_dtype(x.dtype())
+    square / (axes.count as f64 - correction).max(0.0)
 }
 
 /// The gradient of the variance, from a gradient with the dimensions kept.
@@ -82,7 +82,7 @@ impl Tensor {
     #[track_caller]
     pub fn var_dim(&self, dims: impl IntoDims, correction: f64, keepdim: bool) -> Tensor {
         let axes = Axes::new("var", self, dims);
-        let y = axes.finish(variance(self, &axes, correction), keepdim);
+        let y = axes.finish(variance(self, &axes, correction).to_dtype(self.dtype()), keepdim);
         let rule = || {
             let x = self.clone();
             move |g: &Tensor| variance_grad(&g.reshape_to(&axes.kept), &x, &axes, correction)
@@ -106,7 +106,7 @@ impl Tensor {
     #[track_caller]
     pub fn std_dim(&self, dims: impl IntoDims, correction: f64, keepdim: bool) -> Tensor {
         let axes = Axes::new("std", self, dims);
-        let y = axes.finish(variance(self, &axes, correction).sqrt(), keepdim);
+        let y = axes.finish(variance(self, &axes, correction).sqrt().to_dtype(self.dtype()), keepdim);
         let rule = || {
             let x = self.clone();
             move |g: &Tensor, y: &Tensor| {
@@ -152,6 +152,8 @@ impl Tensor {
         let y = match p {
             0.0 => axes.sum(&size.ne(0.0).to_dtype(size.dtype())),
             1.0 => axes.sum(&size),
+            // The root of one power may overflow on the way.
+            _ if axes.count == 1 => axes.sum(&size),
             2.0 => axes.sum(&(&wide * &wide)).sqrt(),
             f64::INFINITY => size.amax(&axes.dims[..], true),
             f64::NEG_INFINITY => size.amin(&axes.dims[..], true),
