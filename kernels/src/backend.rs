@@ -97,7 +97,7 @@ pub enum BinaryOp {
     /// The smaller; NaN wins, and the second of two equals.
     Minimum,
     Atan2,
-    /// `g` where `y > 0`, else 0; operands `(g, y)`.
+    /// 0 where `y ≤ 0`, else `g` (beside NaN, too); operands `(g, y)`.
     ReluGrad,
     /// `g·y·(1 − y)`; operands `(g, y)`.
     SigmoidGrad,

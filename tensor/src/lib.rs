@@ -17,6 +17,7 @@ mod storage;
 mod tensor;
 
 pub use creation::{NestedArray, tensor};
+pub use display::{PrintOptions, printoptions, set_printoptions};
 pub use error::{Error, Result};
 pub use operand::{AsTensor, IntoDims, IntoShape, Operand, result_type};
 pub use ops::{

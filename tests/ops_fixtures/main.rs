@@ -4,6 +4,7 @@
 mod case;
 mod index;
 mod linear;
+mod losses;
 mod math;
 mod reduce;
 mod shape;
@@ -15,7 +16,7 @@ use taper::Tensor;
 type Family = fn(&Case) -> Option<Vec<Tensor>>;
 
 /// Each family's operations; `None` for a name that is another's.
-const FAMILIES: [Family; 5] = [math::run, reduce::run, shape::run, index::run, linear::run];
+const FAMILIES: [Family; 6] = [math::run, reduce::run, shape::run, index::run, linear::run, losses::run];
 
 fn run(case: &Case) -> Vec<Tensor> {
     let mut made = FAMILIES.iter().filter_map(|family| family(case));

@@ -1,6 +1,7 @@
 //! Elementwise functions.
 
 use crate::case::Case;
+use taper::nn::functional as F;
 use taper::{Operand, Tensor};
 
 pub fn run(c: &Case) -> Option<Vec<Tensor>> {
@@ -37,8 +38,15 @@ fn unary(c: &Case) -> Option<Tensor> {
         "ceil" => Tensor::ceil,
         "round" if plain => Tensor::round,
         "trunc" => Tensor::trunc,
-        "softplus" => Tensor::softplus,
+        "softplus" => |x| F::softplus(x, 1.0, 20.0),
         "logsigmoid" => |x| -(-x).softplus(),
+        "hardtanh" => |x| F::hardtanh(x, -1.0, 1.0),
+        "relu6" => F::relu6,
+        "hardsigmoid" => F::hardsigmoid,
+        "hardswish" => F::hardswish,
+        "selu" => F::selu,
+        "celu" => |x| F::celu(x, 1.0),
+        "softsign" => F::softsign,
         "isnan" => Tensor::isnan,
         "isinf" => Tensor::isinf,
         "isfinite" => Tensor::isfinite,
@@ -90,7 +98,7 @@ fn parametric(c: &Case) -> Option<Tensor> {
     Some(match c.op() {
         "round" => x().round_decimals(c.int("decimals")? as i32),
         "where" => Tensor::where_(x(), c.x(1), c.x(2)),
-        "clamp" if c.inputs.len() == 3 => x().maximum(c.x(1)).minimum(c.x(2)),
+        "clamp" if c.inputs.len() == 3 => x().clamp_tensor(c.x(1), c.x(2)),
         "clamp" => x().clamp(c.float("min"), c.float("max")),
         "lerp" => match c.float("weight") {
             Some(weight) => x().lerp(c.x(1), weight),

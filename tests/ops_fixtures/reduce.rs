@@ -40,6 +40,10 @@ pub fn run(c: &Case) -> Option<Vec<Tensor>> {
         "log_softmax" => vec![x.log_softmax(last)],
         "sort" => pair(x.sort(last, c.flag("descending"))),
         "argsort" => vec![x.argsort(last, c.flag("descending"))],
+        "median" if all => vec![x.median()],
+        "median" => pair(x.median_dim(last, keepdim)),
+        "nanmedian" => pair(x.nanmedian_dim(last, keepdim)),
+        "kthvalue" => pair(x.kthvalue(c.size("k").expect("k"), last, keepdim)),
         "topk" => {
             let largest = c.arg("largest").is_none() || c.flag("largest");
             pair(x.topk(c.size("k").expect("k"), last, largest))

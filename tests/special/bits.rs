@@ -6,6 +6,31 @@ use taper::{DType, Tensor};
 pub const DTYPES: [(&str, DType); 4] =
     [("f32", DType::F32), ("f64", DType::F64), ("f16", DType::F16), ("bf16", DType::BF16)];
 
+/// A dtype by its short name.
+pub fn dtype(name: &str) -> DType {
+    DType::ALL.into_iter().find(|&d| short(d) == name).expect("a dtype")
+}
+
+pub fn short(dtype: DType) -> &'static str {
+    match dtype {
+        DType::Bool => "bool",
+        DType::U8 => "u8",
+        DType::I8 => "i8",
+        DType::I16 => "i16",
+        DType::I32 => "i32",
+        DType::I64 => "i64",
+        DType::F16 => "f16",
+        DType::BF16 => "bf16",
+        DType::F32 => "f32",
+        DType::F64 => "f64",
+    }
+}
+
+/// Digits of an element.
+pub fn digits(dtype: DType) -> usize {
+    if dtype == DType::Bool { 1 } else { 2 * dtype.size() }
+}
+
 /// The numbers that `text` holds, of `digits` digits each.
 pub fn numbers(text: &Value, digits: usize) -> Vec<u64> {
     let text = text.as_str().expect("digits");

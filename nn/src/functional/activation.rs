@@ -82,7 +82,15 @@ pub fn hardsigmoid(x: &Tensor) -> Tensor {
 /// `x·relu6(x + 3)/6`.
 #[track_caller]
 pub fn hardswish(x: &Tensor) -> Tensor {
-    rounded_once(x, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0)
+    let value = rounded_once(&x.detach(), |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0);
+    let rule = || {
+        let x = x.clone();
+        move |g: &Tensor| {
+            let between = Tensor::where_(&x.lt(3.0), g * (&x / 3.0 + 0.5), g);
+            Tensor::where_(&x.le(-3.0), 0.0, between)
+        }
+    };
+    op("hardswish", value).wrt(x, rule).done()
 }
 
 /// `scale·elu(x, alpha)` with the constants of self-normalising networks.

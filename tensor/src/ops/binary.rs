@@ -146,16 +146,19 @@ fn pow_exponent_grad(g: &Tensor, a: &Operand, b: &Operand) -> Tensor {
 #[track_caller]
 fn share(g: &Tensor, this: &Operand, other: &Operand, larger: bool) -> Tensor {
     let (this, other) = (beside(g, this).detach(), beside(g, other).detach());
-    let won = if larger { this.gt(&other) } else { this.lt(&other) };
-    let tied = this.eq(&other);
-    // A NaN gradient passes to both, as in PyTorch's masked form.
-    g * (won.to_dtype(g.dtype()) + tied.to_dtype(g.dtype()) * 0.5)
+    let lost = if larger { this.lt(&other) } else { this.gt(&other) };
+    // Beside NaN nobody has lost, and both get everything, as in PyTorch.
+    let half = Tensor::where_(&this.eq(&other), g * 0.5, g);
+    Tensor::where_(&lost, 0.0, half)
 }
 
 #[track_caller]
 fn over_norm(x: &Operand, a: &Operand, b: &Operand) -> Tensor {
     let square = |o: &Operand| ok(operate::mul(o.clone(), o.clone()));
-    ok(operate::div(x.clone(), (square(a) + square(b)).into()))
+    let norm = square(a) + square(b);
+    // At the origin the angle is taken for constant.
+    let origin = norm.eq(0.0);
+    Tensor::where_(&origin, 0.0, ok(operate::div(x.clone(), Tensor::where_(&origin, 1.0, norm).into())))
 }
 
 impl Tensor {

@@ -2,6 +2,7 @@
 
 mod binary;
 mod cast;
+mod clamp;
 mod compare;
 mod conv;
 mod conv_transpose;

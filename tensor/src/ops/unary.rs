@@ -3,12 +3,12 @@
 use crate::error::ok;
 use crate::tensor::Tensor;
 use taper_autograd::op;
-use taper_kernels::{BinaryOp, DType, Scalar, Src, UnaryOp};
+use taper_kernels::{BinaryOp, DType, Src, UnaryOp};
 
 impl Tensor {
     /// Runs a kernel; integers and bool are computed as f32 where the function asks for floats.
     #[track_caller]
-    fn unary(&self, name: &'static str, kernel: UnaryOp, float: bool) -> (Tensor, Tensor) {
+    pub(super) fn unary(&self, name: &'static str, kernel: UnaryOp, float: bool) -> (Tensor, Tensor) {
         let x = match self.dtype() {
             d if float && !d.is_float() => self.to_dtype(DType::F32),
             // As a power with an integer exponent.
@@ -214,35 +214,7 @@ impl Tensor {
         let scale = 10f64.powi(decimals.abs());
         let x = self.detach().to_dtype(self.dtype().compute());
         let y = if decimals < 0 { (x / scale).round() * scale } else { (x * scale).round() / scale };
-        op("round", y.to_dtype(self.dtype())).wrt(self, || |g: &Tensor| g.zeros_like()).done()
-    }
-
-    /// Each element limited to `[min, max]`. The gradient passes strictly between
-    /// them and is 0 at them, as in PyTorch.
-    ///
-    /// # Panics
-    /// Where neither bound is given.
-    #[track_caller]
-    pub fn clamp(&self, min: impl Into<Option<f64>>, max: impl Into<Option<f64>>) -> Tensor {
-        let (min, max): (Option<f64>, Option<f64>) = (min.into(), max.into());
-        assert!(min.is_some() || max.is_some(), "clamp: at least one of min and max must be given");
-        let kernel = UnaryOp::Clamp { lo: min.map(Scalar::Float), hi: max.map(Scalar::Float) };
-        // Integers with fractional bounds become floats, as in type promotion.
-        let whole = |b: Option<f64>| b.is_none_or(|v| v.fract() == 0.0 && v.is_finite());
-        let (y, x) = self.unary("clamp", kernel, !(whole(min) && whole(max)));
-        let rule = || {
-            let x = x.clone();
-            move |g: &Tensor| {
-                let inside = match (min, max) {
-                    (Some(lo), Some(hi)) => x.gt(lo) & x.lt(hi),
-                    (Some(lo), None) => x.gt(lo),
-                    (_, Some(hi)) => x.lt(hi),
-                    (None, None) => unreachable!("checked above"),
-                };
-                g * inside.to_dtype(g.dtype())
-            }
-        };
-        op("clamp", y).wrt(&x, rule).done()
+        op("round_decimals", y.to_dtype(self.dtype())).wrt(self, || |g: &Tensor| g.zeros_like()).done()
     }
 
     /// `x` where positive, else `slope·x` (`torch.nn.functional.leaky_relu`, where the default slope is 0.01).

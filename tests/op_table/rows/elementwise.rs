@@ -185,6 +185,17 @@ pub fn rows() -> Vec<Row> {
             )
         })
         .orders(0),
+        row("clamp_tensor", |d| {
+            let (x, bound) = d.broadcast_pair();
+            case(
+                [d.any(&x), d.floats(&bound, -1.4, -0.6), d.floats(&bound, 0.6, 1.4)],
+                |x| x[0].clamp_tensor(&x[1], &x[2]),
+                |a| {
+                    let low = a[0].zip(&a[1], f64::max);
+                    low.zip(&a[2], f64::min)
+                },
+            )
+        }),
         row("arithmetic with numbers", |d| {
             let shape = d.any_shape(0, 3);
             case(

@@ -9,7 +9,7 @@ pub(super) type Kernel = unsafe fn(*const u8, *mut u8, usize);
 /// - to bool: whether it is not zero (NaN is not);
 /// - between integers: the low bits;
 /// - float to i32 and i64: truncated; NaN and what does not fit give the least integer;
-/// - float to smaller integers: the low bits of that i32;
+/// - float to smaller integers: the low bits of that i32 (of that i64 from f64 to u8);
 /// - to f32 and f64: rounded to nearest even; to f16 and bf16: to f32 first, then again.
 trait Number: Element {
     fn to_u8(self) -> u8;
@@ -44,10 +44,10 @@ macro_rules! from_ints {
 from_ints!(u8 i8 i16 i32 i64);
 
 macro_rules! from_floats {
-    ($($t:ty: $wide:expr, $W:ty;)*) => { $(
+    ($($t:ty: $wide:expr, $W:ty, $byte:ident;)*) => { $(
         impl Number for $t {
             #[inline(always)]
-            fn to_u8(self) -> u8 { self.to_i32() as u8 }
+            fn to_u8(self) -> u8 { self.$byte() as u8 }
             #[inline(always)]
             fn to_i8(self) -> i8 { self.to_i32() as i8 }
             #[inline(always)]
@@ -72,10 +72,10 @@ macro_rules! from_floats {
     )* };
 }
 from_floats! {
-    f16: f16::to_f32, f32;
-    bf16: bf16::to_f32, f32;
-    f32: std::convert::identity, f32;
-    f64: std::convert::identity, f64;
+    f16: f16::to_f32, f32, to_i32;
+    bf16: bf16::to_f32, f32, to_i32;
+    f32: std::convert::identity, f32, to_i32;
+    f64: std::convert::identity, f64, to_long;
 }
 
 /// The conversion of contiguous elements.

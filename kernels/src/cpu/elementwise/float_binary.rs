@@ -39,7 +39,7 @@ pub(super) unsafe fn kernel<T: Math>(
         Maximum => each!(x, y => pick(x.simd_gt(y) | x.is_nan(), x, y)),
         Minimum => each!(x, y => pick(x.simd_lt(y) | x.is_nan(), x, y)),
         Atan2 => each!(x, y => lanes2(x, y, |x, y| T::from_f64(x.to_f64().atan2(y.to_f64())))),
-        ReluGrad => each!(g, y => pick(y.simd_gt(T::ZERO), g, splat_like(g, T::ZERO))),
+        ReluGrad => each!(g, y => pick(y.simd_le(T::ZERO), splat_like(g, T::ZERO), g)),
         SigmoidGrad => each!(g, y => g * y * (splat_like(y, T::ONE) - y)),
         TanhGrad => each!(g, y => g * math::fma(-y, y, T::ONE)),
         GeluGrad => each!(g, x => math::gelu_grad(g, x)),

@@ -22,6 +22,7 @@ impl Tensor {
     /// An extreme over dimensions; elements that reach it share the gradient.
     #[track_caller]
     fn extreme(&self, name: &'static str, kernel: ReduceOp, dims: &[isize], keepdim: bool) -> Tensor {
+        let whole = ["max", "min"].contains(&name);
         let dims = ok(self.reduce_dims(name, dims));
         ok(self.expect_elements(name, &dims));
         let (kept, gone) = self.reduced_shapes(&dims);
@@ -34,8 +35,12 @@ impl Tensor {
             let x = self.detach();
             move |g: &Tensor, y: &Tensor| {
                 let y = y.detach().reshape_to(&kept);
-                // NaN reaches NaN.
-                let reached = (x.eq(&y) | (x.isnan() & y.isnan())).to_dtype(g.dtype());
+                let mut reached = x.eq(&y);
+                // Of everything, NaN reaches NaN; over dimensions nothing reaches it, and the gradient is NaN.
+                if whole {
+                    reached |= x.isnan() & y.isnan();
+                }
+                let reached = reached.to_dtype(g.dtype());
                 let axes: Vec<isize> = dims.iter().map(|&d| d as isize).collect();
                 let count = reached.sum_dim(axes, true);
                 g.reshape_to(&kept) * (reached / count)
@@ -101,7 +106,7 @@ macro_rules! extremes {
             }
 
             #[doc = concat!("The ", $what, " element over dimensions; an empty list is all. NaN wins.")]
-            /// Equal elements share the gradient.
+            /// Equal elements share the gradient; where the result is NaN so is the gradient, as in PyTorch.
             ///
             /// # Panics
             /// Where there are no elements.
