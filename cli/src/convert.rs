@@ -131,7 +131,7 @@ fn pytorch() -> (String, String) {
 fn named(to: &Path, state: &State) -> Result<StateDict> {
     if let State::Tensor(t) = state {
         // numpy's name of an array that was given none.
-        return Ok(OrderedMap::from_distinct(vec![("arr_0".to_string(), t.clone())]));
+        return Ok(OrderedMap::from_distinct(vec![("arr_0".to_string(), Tensor::clone(t))]));
     }
     let dict = state.to_state_dict().ok_or_else(|| {
         let odd = match state {
@@ -206,7 +206,7 @@ type View = (usize, DType, Vec<usize>, Vec<isize>, usize);
 impl Cast {
     fn state(&mut self, state: &State) -> State {
         match state {
-            State::Tensor(t) if t.dtype().is_float() => State::Tensor(self.tensor(t)),
+            State::Tensor(t) if t.dtype().is_float() => self.tensor(t).into(),
             State::Map(map) => {
                 let entries = map.iter().map(|(k, v)| (k.clone(), self.state(v)));
                 State::Map(OrderedMap::from_distinct(entries.collect()))

@@ -86,7 +86,7 @@ impl Kind {
             Kind::Pt => pt::load(path)?,
             Kind::Safetensors => safetensors::load(path)?,
             Kind::Npz => npz::load(path)?.into(),
-            Kind::Npy => State::Tensor(npy::load(path)?),
+            Kind::Npy => npy::load(path)?.into(),
         })
     }
 }

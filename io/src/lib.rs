@@ -81,7 +81,7 @@ pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<State>
     let path = path.as_ref();
     match Format::of(path)? {
         Format::Safetensors => safetensors::load_with(path, options),
-        Format::Npy => npy::load_with(path, options).map(State::Tensor),
+        Format::Npy => npy::load_with(path, options).map(State::from),
         Format::Npz => npz::load_with(path, options).map(State::from),
         Format::Pt => pt::load_with(path, options),
     }

@@ -16,7 +16,7 @@ impl ToState for State {
 
 impl ToState for Tensor {
     fn to_state(&self) -> State {
-        State::Tensor(self.detach())
+        State::from(self.detach())
     }
 }
 

@@ -288,11 +288,11 @@ impl<A: Algorithm> Stateful for Optim<A> {
 fn save_slots<A: Algorithm>(slots: &Slots) -> State {
     let mut map = OrderedMap::<Key, State>::new();
     if A::COUNTS_STEPS {
-        map.insert("step", State::Tensor(Tensor::full((), slots.step)));
+        map.insert("step", Tensor::full((), slots.step).into());
     }
     for (name, tensor) in A::SLOTS.iter().zip(&slots.tensors) {
         if let Some(t) = tensor {
-            map.insert(*name, State::Tensor(t.clone()));
+            map.insert(*name, t.clone().into());
         }
     }
     State::Map(map)

@@ -164,7 +164,7 @@ fn of_tree(description: &str, kind: Kind, state: &State) -> Contents {
             storage: storages.number(memory.id(), memory.nbytes()),
             device: t.device().to_string(),
         });
-        loaded.push(t.clone());
+        loaded.push(Tensor::clone(t));
     }
     Contents {
         kind,

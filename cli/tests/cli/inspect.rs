@@ -153,7 +153,7 @@ fn nothing_at_all() {
 fn nothing_reaches_the_terminal_as_a_command() {
     let evil = "a\x1b[2J\x1b]0;title\x07\u{9b}31m\u{202e}b\r\n";
     let map: OrderedMap<Key, State> = [
-        (Key::from(evil), State::Tensor(Tensor::zeros([2]))),
+        (Key::from(evil), Tensor::zeros([2]).into()),
         (Key::from("text"), State::from(evil)),
         (Key::Int(7), State::Int(1)),
     ]

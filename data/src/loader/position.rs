@@ -86,7 +86,7 @@ impl Stream {
 /// A generator's state as a tensor of bytes, as PyTorch keeps it.
 pub(crate) fn state_tensor(bytes: Vec<u8>) -> State {
     let n = bytes.len();
-    State::Tensor(Tensor::from_vec(bytes, [n]))
+    Tensor::from_vec(bytes, [n]).into()
 }
 
 /// The bytes of a generator's state, checked; `None` where there is none.

@@ -127,7 +127,7 @@ fn inside(shape: &[usize], strides: &[isize], offset: usize, count: usize) -> St
 impl Leaves for Loader<'_> {
     fn tensor(&mut self, _path: &str, tensor: &TensorRef) -> Step<State> {
         let storage = &self.opened.graph.storages[tensor.storage];
-        self.one(tensor, storage).map(State::Tensor)
+        self.one(tensor, storage).map(State::from)
     }
 
     fn storage(&mut self, _path: &str, storage: &StorageRef) -> Step<State> {
@@ -136,7 +136,7 @@ impl Leaves for Loader<'_> {
         let count = storage.view.map_or(storage.numel, |(_, count)| count);
         let tensor = self.build(storage, dtype, &[count], &[1], 0);
         let tensor = tensor.map_err(|e| format!("{e} ({}, byte {})", self.opened.pickle_name(), storage.at));
-        tensor.map(State::Tensor)
+        tensor.map(State::from)
     }
 
     fn other(&mut self, _path: &str, what: &str) -> Step<State> {

@@ -108,7 +108,7 @@ impl Walk<'_> {
     fn bytes(&mut self, bytes: &[u8]) -> Step<State> {
         self.budget.charge(2 * bytes.len())?;
         let tensor = taper_tensor::Tensor::try_from_bytes(bytes, [bytes.len()], taper_tensor::DType::U8);
-        let state = State::Tensor(tensor.map_err(|e| e.to_string())?);
+        let state = State::from(tensor.map_err(|e| e.to_string())?);
         self.tell(&state)?;
         Ok(state)
     }

@@ -255,7 +255,7 @@ impl Build<'_> {
                 let tensor =
                     tensor.ok_or_else(|| A::Error::custom(format!("there is no tensor \"{name}\"")))?;
                 self.used.borrow_mut().insert(name);
-                Ok(State::Tensor(tensor.clone()))
+                Ok(State::from(tensor.clone()))
             }
             "tuple" => match map.next_value_seed(self)? {
                 State::List(items) => Ok(State::Tuple(items)),

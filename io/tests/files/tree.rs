@@ -61,8 +61,8 @@ fn every_kind_of_value() {
         ("empty map", State::map([])),
         ("empty list", State::List(vec![])),
         ("$first", State::map([("$tensor", 1.into()), ("other", 2.into())])),
-        ("", State::Tensor(Tensor::zeros([0, 3]))),
-        ("scalar", State::Tensor(Tensor::full((), f64::NAN))),
+        ("", Tensor::zeros([0, 3]).into()),
+        ("scalar", Tensor::full((), f64::NAN).into()),
     ]);
     let file = comes_back(&tree);
     // Every tensor has its dotted name, for programs that know nothing of the tree.
@@ -160,7 +160,7 @@ fn too_deep_to_be_read_is_not_saved() {
     let kinds: [fn(State) -> State; 3] =
         [|s| State::Tuple(vec![s]), |s| map([(1.into(), s)]), |s| State::map([("k", s)])];
     for wrap in kinds {
-        let mut state = State::Tensor(tensor([1.0]));
+        let mut state = State::from(tensor([1.0]));
         loop {
             if taper_io::save(&state, path(&dir)).is_err() {
                 break;
@@ -253,7 +253,7 @@ fn any_state() -> impl Strategy<Value = State> {
         any::<u64>().prop_map(|bits| State::Float(f64::from_bits(bits))),
         any::<String>().prop_map(State::Str),
         prop::collection::vec(any::<f32>(), 0..4)
-            .prop_map(|v| State::Tensor(Tensor::from_slice(&v, [v.len()]))),
+            .prop_map(|v| State::from(Tensor::from_slice(&v, [v.len()]))),
     ];
     let key = prop_oneof![any::<i64>().prop_map(Key::Int), "[$a.#]{0,3}".prop_map(Key::Str)];
     leaf.prop_recursive(5, 40, 6, move |inner| {

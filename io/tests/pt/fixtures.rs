@@ -35,7 +35,7 @@ fn compare(at: &str, state: &State, json: &Json, storages: &mut HashMap<u64, Ten
                 for (other, its) in storages.iter() {
                     assert_eq!(t.shares_storage(its), *other == number, "{at}: storages {other} {number}");
                 }
-                storages.insert(number, t.clone());
+                storages.insert(number, Tensor::clone(t));
             }
         }
         ("map", State::Map(map)) => {

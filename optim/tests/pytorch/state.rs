@@ -111,7 +111,7 @@ fn a_state_that_does_not_fit_is_refused() {
             }
         })
     };
-    let wide = State::Tensor(Tensor::zeros([2, 3]));
+    let wide = State::from(Tensor::zeros([2, 3]));
     let damages: Vec<(Damage, &str)> = vec![
         (Box::new(|s: &mut State| *s = State::None), "no list `param_groups`"),
         (top("state", None), "no map `state`"),
