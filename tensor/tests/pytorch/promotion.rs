@@ -74,6 +74,128 @@ fn in_place_keeps_the_dtype_where_pytorch_does() {
     }
 }
 
+/// The dtype that a function gives, as the tables write it; refusals are panics.
+fn outcome(f: impl FnOnce() -> Tensor) -> char {
+    const ORDER: [&str; 10] = ["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"];
+    let result = catch_unwind(AssertUnwindSafe(|| f().dtype()));
+    let position = |d| ORDER.iter().position(|n| dtype(n) == d).expect("a dtype has a name");
+    result.map_or('x', |d| char::from_digit(position(d) as u32, 10).expect("one digit"))
+}
+
+/// What is allowed here and refused there, or the other way: subtraction where one side alone is bool, running
+/// sums as bool; a power of bool by a number (see `docs/decisions.md`).
+fn more_than_pytorch(what: &str, a: &str, b: &str) -> bool {
+    match what {
+        "sub, tensor" | "sub, zero" | "sub_" => (a == "bool") != (b == "bool"),
+        "sub, bool" => a != "bool",
+        "sub, int" | "sub, float" | "pow, bool" => a == "bool",
+        "cumsum, dtype" | "cumprod, dtype" => b == "bool",
+        _ => false,
+    }
+}
+
+/// Compares a table's cells with what `f` gives for the positions of two dtypes.
+fn compare_cells(
+    what: &str,
+    table: &Value,
+    wrong: &mut Vec<String>,
+    f: impl Fn(&str, &str) -> char,
+) -> usize {
+    let names = ["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"];
+    let cells = table.as_str().expect("cells");
+    for (i, want) in cells.chars().enumerate() {
+        let (a, b) = if cells.len() == 10 { (names[i], "") } else { (names[i / 10], names[i % 10]) };
+        let got = f(a, b);
+        if got != want && !more_than_pytorch(what, a, b) {
+            wrong.push(format!("{what} of {a} and {b}: {got} instead of {want}"));
+        }
+    }
+    cells.len()
+}
+
+fn binary(op: &str, a: Tensor, b: Operand) -> Tensor {
+    macro_rules! method {
+        ($($name:ident)*) => { match op { $(stringify!($name) => return a.$name(b),)* _ => {} } };
+    }
+    method! {
+        add sub mul div floor_divide trunc_divide remainder fmod pow maximum minimum atan2 bitwise_and bitwise_or
+        bitwise_xor bitwise_left_shift bitwise_right_shift eq lt logical_and logical_xor
+    }
+    let pair = |b| match b {
+        Operand::Tensor(b) => [a.clone(), b.broadcast_to([2])],
+        Operand::Scalar(_) => panic!("tensors only"),
+    };
+    match op {
+        "where" => Tensor::where_(&taper_tensor::tensor([true, false]), &a, b),
+        "cat" => Tensor::cat(&pair(b), 0),
+        "stack" => Tensor::stack(&pair(b), 0),
+        other => panic!("no function {other}"),
+    }
+}
+
+fn in_place(op: &str, mut a: Tensor, b: &Tensor) -> Tensor {
+    match op {
+        "add" => a.add_(b),
+        "sub" => a.sub_(b),
+        "mul" => a.mul_(b),
+        "div" => a.div_(b),
+        "floor_divide" => a.floor_divide_(b),
+        "trunc_divide" => a.trunc_divide_(b),
+        "remainder" => a.remainder_(b),
+        "fmod" => a.fmod_(b),
+        "pow" => a.pow_(b),
+        "bitwise_and" => a.bitwise_and_(b),
+        "bitwise_left_shift" => a.bitwise_left_shift_(b),
+        other => panic!("no function {other}"),
+    };
+    a
+}
+
+fn typed(op: &str, a: &Tensor, dtype: DType) -> Tensor {
+    match op {
+        "sum" => a.sum_dtype([], false, dtype),
+        "mean" => a.mean_dtype([], false, dtype),
+        "prod" => a.prod_dtype(0, false, dtype),
+        "cumsum" => a.cumsum_dtype(0, dtype),
+        "cumprod" => a.cumprod_dtype(0, dtype),
+        other => panic!("no function {other}"),
+    }
+}
+
+/// Every function on every pair of dtypes, numbers included, in place and with a dtype asked for: the result's
+/// dtype, or a refusal where PyTorch refuses.
+#[test]
+fn every_pair_of_dtypes() {
+    let tables = fixture!("promotion.json");
+    let entries = |key: &str| tables[key].as_object().expect("a table").clone();
+    let (mut wrong, mut seen) = (vec![], 0);
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    for (op, kinds) in entries("binary") {
+        for (kind, cells) in kinds.as_object().expect("kinds") {
+            seen += compare_cells(&format!("{op}, {kind}"), cells, &mut wrong, |a, b| {
+                let a = ones(a, 1);
+                outcome(|| match kind.as_str() {
+                    "tensor" => binary(&op, a, ones(b, 1).into()),
+                    "zero" => binary(&op, a, ones(b, 0).into()),
+                    number => binary(&op, a, plain(number)),
+                })
+            });
+        }
+    }
+    for (op, cells) in entries("in_place") {
+        let f = |a: &str, b: &str| outcome(|| in_place(&op, ones(a, 1), &ones(b, 1)));
+        seen += compare_cells(&format!("{op}_"), &cells, &mut wrong, f);
+    }
+    for (op, cells) in entries("typed") {
+        let f = |a: &str, b: &str| outcome(|| typed(&op, &ones(a, 1), dtype(b)));
+        seen += compare_cells(&format!("{op}, dtype"), &cells, &mut wrong, f);
+    }
+    std::panic::set_hook(hook);
+    assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(seen > 6000, "{seen}");
+}
+
 type Function = fn(&Tensor) -> Tensor;
 
 /// The functions of the table, by PyTorch's names.
