@@ -200,8 +200,7 @@ fn generators_are_stateful() {
     b.load_state_dict(&a.state_dict()).unwrap();
     assert_eq!(a.with(|g| g.u64()), b.with(|g| g.u64()));
     let before = b.with(|g| g.clone());
-    for wrong in [State::None, State::Int(1), tensor([1, 2]).into(), Tensor::zeros(3).into()]
-    {
+    for wrong in [State::None, State::Int(1), tensor([1, 2]).into(), Tensor::zeros(3).into()] {
         b.load_state_dict(&wrong).unwrap_err();
     }
     assert!(b.with(|g| *g == before));

@@ -30,7 +30,8 @@ fn from_float(v: f64, to: DType) -> u64 {
     let to_i64 = if !(-9.3e18..9223372036854775808.0).contains(&v) { i64::MIN } else { v as i64 };
     match to {
         DType::Bool => (v != 0.0) as u64,
-        DType::U8 => to_i32 as u8 as u64,
+        // Only f64 has such numbers with low bits beyond i32.
+        DType::U8 => to_i64 as u8 as u64,
         DType::I8 => to_i32 as u8 as u64,
         DType::I16 => to_i32 as i16 as u64,
         DType::I32 => to_i32 as u64,
