@@ -7,6 +7,7 @@
 
 mod creation;
 mod display;
+mod elementwise;
 mod error;
 mod gradcheck;
 mod operand;

@@ -1,8 +1,10 @@
 //! What stands beside a tensor in an expression: tensors, parameters and plain numbers; and how
 //! dtypes and shapes of the two meet.
 
+use crate::elementwise::layout_for;
 use crate::error::{Error, Result};
 use crate::tensor::{Tensor, scalar_dtype};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use taper_kernels::{
     Backend, BinaryOp, CompareOp, DType, Device, Dims, Layout, Scalar, Src, UnaryOp, View, ViewMut, bf16,
@@ -220,7 +222,9 @@ impl Pair {
         run: impl FnOnce(&'static dyn Backend, Src, Src, ViewMut) -> taper_kernels::Result,
     ) -> Result<Tensor> {
         let layouts = self.layouts();
-        Tensor::produce(op, &self.shape, dtype, self.device, |k, out| {
+        let both: SmallVec<[&Layout; 2]> = layouts.iter().flatten().collect();
+        let layout = layout_for(&self.shape, &both);
+        Tensor::produce_in(op, layout, dtype, self.device, |k, out| {
             let [a, b] = [(&self.a, &layouts[0]), (&self.b, &layouts[1])].map(|(o, layout)| match o {
                 Operand::Scalar(s) => Src::Scalar(settled(*s, kernel, self.dtype)),
                 o => src(o, layout),

@@ -1,5 +1,6 @@
 //! The tensor: storage, layout, dtype and its place on the tape.
 
+use crate::elementwise::layout_for;
 use crate::error::{Error, Result, ok};
 use std::fmt;
 use std::sync::Arc;
@@ -103,9 +104,20 @@ impl Tensor {
         device: Device,
         kernel: impl FnOnce(&'static dyn Backend, ViewMut) -> kernels::Result,
     ) -> Result<Tensor> {
+        Tensor::produce_in(op, Layout::contiguous(shape), dtype, device, kernel)
+    }
+
+    /// [`produce`](Self::produce) in a layout without gaps.
+    #[track_caller]
+    pub(crate) fn produce_in(
+        op: &'static str,
+        layout: Layout,
+        dtype: DType,
+        device: Device,
+        kernel: impl FnOnce(&'static dyn Backend, ViewMut) -> kernels::Result,
+    ) -> Result<Tensor> {
         let run = || {
             let backend = device.backend()?;
-            let layout = Layout::contiguous(shape);
             let mut storage = backend.alloc(layout.numel() * dtype.size())?;
             kernel(backend, ViewMut::new(&mut storage, dtype, &layout))?;
             Ok(Tensor::from_parts(Arc::new(storage), layout, dtype))
@@ -122,6 +134,17 @@ impl Tensor {
         kernel: impl FnOnce(&'static dyn Backend, ViewMut) -> kernels::Result,
     ) -> Result<Tensor> {
         Tensor::produce(op, shape, dtype, self.device(), kernel)
+    }
+
+    /// The result of an elementwise kernel of this tensor, laid out alike.
+    pub(crate) fn produce_alike(
+        &self,
+        op: &'static str,
+        dtype: DType,
+        kernel: impl FnOnce(&'static dyn Backend, ViewMut) -> kernels::Result,
+    ) -> Result<Tensor> {
+        let layout = layout_for(self.shape(), &[&self.layout]);
+        Tensor::produce_in(op, layout, dtype, self.device(), kernel)
     }
 
     /// The elements, for a kernel to read: what a custom operation hands to a `Backend`.
@@ -157,22 +180,10 @@ impl Tensor {
     }
 
     /// Memory of its own for as many elements, without gaps and with its dimensions in the same order
-    /// (`torch.empty_like`); row-major where a step is backward or 0.
+    /// (`torch.empty_like`); row-major where a step is backward.
     #[track_caller]
     pub(crate) fn empty_alike(&self) -> Tensor {
-        let empty = Tensor::empty_like(self);
-        let l = &self.layout;
-        if l.is_contiguous() || !l.shape().iter().zip(l.strides()).all(|(&n, &s)| n == 1 || s > 0) {
-            return empty;
-        }
-        let mut dims: Vec<usize> = (0..l.ndim()).filter(|&d| l.shape()[d] != 1).collect();
-        dims.sort_by_key(|&d| l.strides()[d]);
-        let (mut strides, mut step) = (vec![1; l.ndim()], 1);
-        for d in dims {
-            strides[d] = step;
-            step *= l.shape()[d] as isize;
-        }
-        empty.with_layout(Layout::new(l.shape(), strides.as_slice(), 0))
+        Tensor::empty_like(self).with_layout(layout_for(self.shape(), &[&self.layout]))
     }
 
     /// Memory of its own with the same steps, gaps included; as [`empty_alike`](Self::empty_alike) where a

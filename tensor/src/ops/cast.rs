@@ -14,7 +14,7 @@ impl Tensor {
         if dtype == self.dtype() {
             return self.clone();
         }
-        let y = ok(self.produce_like("to", self.shape(), dtype, |b, out| b.copy(self.as_view(), out)));
+        let y = ok(self.produce_alike("to", dtype, |b, out| b.copy(self.as_view(), out)));
         if !dtype.is_float() {
             return y;
         }

@@ -1,11 +1,12 @@
 //! Relations, truth values and choice.
 
 use super::binary::wrt;
+use crate::elementwise::layout_for;
 use crate::error::{Error, Result, ok};
 use crate::operand::{Operand, Pair, Promotion, result_type, src};
 use crate::tensor::Tensor;
 use taper_autograd::op;
-use taper_kernels::{CompareOp, DType, broadcast_shapes};
+use taper_kernels::{CompareOp, DType, Layout, broadcast_shapes};
 
 macro_rules! compare {
     ($($(#[$doc:meta])* $name:ident => $kernel:ident;)*) => {
@@ -91,7 +92,10 @@ impl Tensor {
         let (la, lb) = (p.a.tensor().map(fit), p.b.tensor().map(fit));
         let lc = fit(condition);
         let c = condition.with_layout(lc);
-        let y = c.produce_like(name, &shape, dtype, |k, out| {
+        let operands: Vec<&Layout> =
+            [Some(c.layout()), la.as_ref(), lb.as_ref()].into_iter().flatten().collect();
+        let layout = layout_for(&shape, &operands);
+        let y = Tensor::produce_in(name, layout, dtype, c.device(), |k, out| {
             k.select(c.as_view(), src(&p.a, &la), src(&p.b, &lb), out)
         })?;
         let o = wrt(op(name, y), &p.a, || {

@@ -1,5 +1,6 @@
 //! Functions of one tensor, elementwise: kernel and derivative in a few words each.
 
+use crate::elementwise::layout_for;
 use crate::error::ok;
 use crate::tensor::Tensor;
 use taper_autograd::op;
@@ -15,15 +16,15 @@ impl Tensor {
             DType::Bool if kernel == UnaryOp::Square => self.to_dtype(DType::I64),
             _ => self.clone(),
         };
-        let y =
-            x.produce_like(name, x.shape(), x.dtype(), |b, out| b.unary(kernel, Src::View(x.as_view()), out));
+        let y = x.produce_alike(name, x.dtype(), |b, out| b.unary(kernel, Src::View(x.as_view()), out));
         (ok(y), x)
     }
 
     /// A fused gradient kernel of two operands of one shape and dtype, not recorded.
     #[track_caller]
     fn gradient_kernel(&self, name: &'static str, kernel: BinaryOp, other: &Tensor) -> Tensor {
-        ok(self.produce_like(name, self.shape(), self.dtype(), |b, out| {
+        let layout = layout_for(self.shape(), &[self.layout(), other.layout()]);
+        ok(Tensor::produce_in(name, layout, self.dtype(), self.device(), |b, out| {
             b.binary(kernel, Src::View(self.as_view()), Src::View(other.as_view()), out)
         }))
     }

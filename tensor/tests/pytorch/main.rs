@@ -7,3 +7,4 @@ mod printing;
 mod promotion;
 mod random;
 mod statistics;
+mod strides;
