@@ -1,0 +1,2 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| taper_fuzz::on_file("npy", bytes, taper_fuzz::load));

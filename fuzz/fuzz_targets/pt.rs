@@ -1,0 +1,3 @@
+//! Whole files: both containers.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| taper_fuzz::on_file("pt", bytes, taper_fuzz::load));
