@@ -2,6 +2,7 @@
 
 mod damage;
 mod disk;
+mod fuzzed;
 mod killed;
 mod numpy;
 mod pt_write;
