@@ -139,9 +139,9 @@ fn named(to: &Path, state: &State) -> Result<StateDict> {
             _ => None,
         };
         let what = match odd {
-            Some((key, value)) => format!("{}, {}", text::quoted(&tree::show(key)), kind(value)),
+            Some((key, value)) => format!("{}, {}", text::quoted(&tree::show(key)), value.kind()),
             None if state.as_map().is_some() => "keys that are numbers".to_string(),
-            None => kind(state).to_string(),
+            None => state.kind().to_string(),
         };
         let hint = match tree::state_dicts(state) {
             parts if parts.is_empty() => String::new(),
@@ -176,21 +176,6 @@ fn known_to_numpy(to: &Path, key: &str, t: &Tensor) -> Result<()> {
             Err(Fail::of(to, message))
         }
         _ => Ok(()),
-    }
-}
-
-/// What a value is.
-fn kind(state: &State) -> &'static str {
-    match state {
-        State::Tensor(_) => "a tensor",
-        State::Map(_) => "a map",
-        State::List(_) => "a list",
-        State::Tuple(_) => "a tuple",
-        State::Int(_) => "an integer",
-        State::Float(_) => "a float",
-        State::Bool(_) => "a truth value",
-        State::Str(_) => "a text",
-        State::None => "None",
     }
 }
 

@@ -100,7 +100,7 @@ pub fn load_state_dict(path: impl AsRef<Path>) -> Result<StateDict> {
                 let keys: Vec<String> = map.keys().take(8).map(value::show_key).collect();
                 format!("a tree with the keys {}", keys.join(", "))
             }
-            other => value::kind(other).to_string(),
+            other => other.kind().to_string(),
         };
         Error::format(path, format!("holds {holds}, not named tensors alone; `load` gives the whole"))
     })

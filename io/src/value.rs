@@ -81,21 +81,6 @@ impl<T: ToState> ToState for Vec<T> {
     }
 }
 
-/// A value's kind, for messages.
-pub(crate) fn kind(state: &State) -> &'static str {
-    match state {
-        State::Tensor(_) => "a tensor",
-        State::Map(_) => "a map",
-        State::List(_) => "a list",
-        State::Tuple(_) => "a tuple",
-        State::Int(_) => "an integer",
-        State::Float(_) => "a float",
-        State::Bool(_) => "a truth value",
-        State::Str(_) => "text",
-        State::None => "nothing",
-    }
-}
-
 /// A key, for messages and paths.
 pub(crate) fn show_key(key: &Key) -> String {
     match key {

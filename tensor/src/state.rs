@@ -199,6 +199,20 @@ impl State {
     pub fn map<const N: usize>(entries: [(&str, State); N]) -> State {
         State::Map(entries.into_iter().map(|(k, v)| (Key::from(k), v)).collect())
     }
+    /// What kind of value this is, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            State::Tensor(_) => "a tensor",
+            State::Map(_) => "a map",
+            State::List(_) => "a list",
+            State::Tuple(_) => "a tuple",
+            State::Int(_) => "an integer",
+            State::Float(_) => "a float",
+            State::Bool(_) => "a truth value",
+            State::Str(_) => "text",
+            State::None => "nothing",
+        }
+    }
     /// The value of a name, where this is a map that has it.
     pub fn get(&self, name: &str) -> Option<&State> {
         self.as_map()?.get(name)

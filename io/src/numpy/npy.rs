@@ -5,7 +5,6 @@ use crate::atomic::write_atomic;
 use crate::error::{Error, Result};
 use crate::options::LoadOptions;
 use crate::source::{self, Source};
-use crate::value::kind;
 use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
@@ -27,7 +26,7 @@ pub fn save(tensor: &Tensor, path: impl AsRef<Path>) -> Result<()> {
 pub(crate) fn save_state(state: &State, path: &Path) -> Result<()> {
     match state {
         State::Tensor(t) => save(t, path),
-        other => Err(Error::format(path, format!("a .npy file holds one tensor, not {}", kind(other)))),
+        other => Err(Error::format(path, format!("a .npy file holds one tensor, not {}", other.kind()))),
     }
 }
 

@@ -7,7 +7,6 @@ use crate::atomic::write_atomic;
 use crate::error::{Error, Result};
 use crate::options::LoadOptions;
 use crate::source::Source;
-use crate::value::kind;
 use crate::zip::{Archive, check_name};
 use ::zip::write::{SimpleFileOptions, ZipWriter};
 use ::zip::{CompressionMethod, DateTime};
@@ -41,7 +40,7 @@ pub(crate) fn save_state(state: &State, path: &Path) -> Result<()> {
         None => {
             let what = match state {
                 State::Map(_) => "a tree",
-                other => kind(other),
+                other => other.kind(),
             };
             let message = format!("a .npz file holds named tensors, not {what}; .safetensors holds any tree");
             Err(Error::format(path, message))
