@@ -24,11 +24,11 @@ impl Map {
         if file.metadata().map_err(fail())?.len() == 0 {
             return Ok(Map(None));
         }
-        // SAFETY: the map is read only and never handed out, but for the life of `self`. Should another
-        // program change the file meanwhile, the bytes seen may be any, which all that parses them allows
-        // for (nothing is checked once and trusted later without a copy, but offsets, which are copied);
-        // should it cut the file off, the system ends this program. Saves of this crate never do either:
-        // they put a new file under the name.
+        // SAFETY: the map is read only, and whoever sees its bytes, such as the storage of a loaded tensor,
+        // holds it. That nobody changes the file in place meanwhile cannot be known; `LoadOptions::mmap`
+        // says so, and offers copies. Headers and offsets are copied when they are checked, and elements
+        // may be any bits, so a change is seen as other numbers; a file that is cut off ends this program.
+        // Saves of this crate never do either: they put a new file under the name.
         #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(&file) };
         Ok(Map(Some(map.map_err(fail())?)))

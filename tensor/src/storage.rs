@@ -59,6 +59,17 @@ impl UntypedStorage {
         self.0.device()
     }
 
+    /// The memory where each of its bytes is 0 or 1, as those of a bool tensor are; otherwise a copy in
+    /// which the others are 1.
+    pub fn as_bools(&self) -> UntypedStorage {
+        self.with_bytes(|bytes| {
+            if bytes.iter().all(|&b| b <= 1) {
+                return self.clone();
+            }
+            UntypedStorage::from_bytes(&bytes.iter().map(|&b| (b != 0) as u8).collect::<Vec<_>>())
+        })
+    }
+
     /// Shows `f` the bytes; on the CPU they are not copied.
     #[track_caller]
     pub fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
@@ -120,14 +131,7 @@ impl Tensor {
             );
             return fail(message);
         }
-        let strange = dtype == DType::Bool && storage.with_bytes(|b| b.iter().any(|&b| b > 1));
-        let memory = if strange {
-            storage.with_bytes(|b| {
-                UntypedStorage::from_bytes(&b.iter().map(|&b| (b != 0) as u8).collect::<Vec<_>>())
-            })
-        } else {
-            storage.clone()
-        };
+        let memory = if dtype == DType::Bool { storage.as_bools() } else { storage.clone() };
         // A tensor without elements may have any strides; fresh ones cannot overflow later.
         let layout = if numel == 0 { Layout::contiguous(shape) } else { Layout::new(shape, strides, offset) };
         Ok(Tensor::from_parts(memory.0, layout, dtype))

@@ -35,7 +35,7 @@ pub(super) fn open(path: &Path) -> Result<Contents> {
         bytes: 0,
         tensors,
         storages: storages.bytes,
-        values: lists(file.values()),
+        values: file.values().to_vec(),
         metadata: attributes(file.metadata()),
         unsupported: file.unsupported().to_vec(),
         source: Source::Pt(Box::new(file), OnceCell::new()),
@@ -79,59 +79,9 @@ fn in_order(shape: &[usize], strides: &[isize]) -> bool {
     (0..shape.len()).all(|d| shape[d] == 1 || strides.get(d) == Some(&expected[d]))
 }
 
-/// Plain values `key.0`, `key.1`, … as one list.
-fn lists(values: &[(String, State)]) -> Vec<(String, State)> {
-    let mut out: Vec<(String, State)> = Vec::new();
-    // The list being put together.
-    let mut open: Option<(String, Vec<State>)> = None;
-    for (key, value) in values {
-        if let Some((list, items)) = &mut open
-            && key.strip_prefix(list.as_str()) == Some(&format!(".{}", items.len()))
-            && tree::is_plain(value)
-        {
-            items.push(value.clone());
-            continue;
-        }
-        out.extend(open.take().map(|(list, items)| (list, State::List(items))));
-        match key.strip_suffix(".0") {
-            Some(list) if tree::is_plain(value) => open = Some((list.into(), vec![value.clone()])),
-            _ => out.push((key.clone(), value.clone())),
-        }
-    }
-    out.extend(open.map(|(list, items)| (list, State::List(items))));
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn items_become_lists() {
-        let values = |items: &[(&str, State)]| -> Vec<(String, State)> {
-            items.iter().map(|(k, v)| (k.to_string(), v.clone())).collect()
-        };
-        let int = State::Int;
-        let found = lists(&values(&[
-            ("a.0", int(5)),
-            ("a.1", int(6)),
-            ("b.0", int(7)),
-            ("b.2", int(8)),
-            ("c.0.x", int(9)),
-            ("c.1", State::List(vec![])),
-            ("d.0", int(1)),
-        ]));
-        let list = |items: &[i64]| State::List(items.iter().map(|&i| int(i)).collect());
-        let expected = values(&[
-            ("a", list(&[5, 6])),
-            ("b", list(&[7])),
-            ("b.2", int(8)),
-            ("c.0.x", int(9)),
-            ("c.1", State::List(vec![])),
-            ("d", list(&[1])),
-        ]);
-        assert_eq!(format!("{found:?}"), format!("{expected:?}"));
-    }
 
     #[test]
     fn steps_of_one_element_mean_nothing() {

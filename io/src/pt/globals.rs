@@ -167,16 +167,13 @@ pub(super) fn call(
         (Dict | OrderedDict, &[items]) | (DefaultDict, &[_, items]) => map_of(graph, items),
         (List | Tuple | Set, []) => graph.add(container(global, Vec::new()), 0),
         (List | Tuple | Set, &[items]) => {
-            let items = match graph.node(items) {
-                Some(Node::List(items) | Node::Tuple(items) | Node::Set(items)) => items,
+            let Value::Node(index) = items else { return wrong() };
+            let items = match &graph.nodes[index as usize] {
+                Node::List(items) | Node::Tuple(items) | Node::Set(items) => items,
                 _ => return wrong(),
             };
-            let bytes = size_of_val(&items[..]);
-            graph.budget.charge(bytes)?;
-            let items = match graph.node(arguments[0]) {
-                Some(Node::List(items) | Node::Tuple(items) | Node::Set(items)) => items.clone(),
-                _ => return wrong(),
-            };
+            graph.budget.charge(size_of_val(&items[..]))?;
+            let items = items.clone();
             graph.add(container(global, items), 0)
         }
         (Bytes | ByteArray, []) => graph.add(Node::Bytes(Vec::new()), 0),
@@ -240,27 +237,23 @@ fn container(global: Global, items: Vec<Value>) -> Node {
 
 /// A map of a map, or of a list of pairs, as Python 2 wrote `OrderedDict`.
 fn map_of(graph: &mut Graph, items: Value) -> Step<Value> {
-    let mut entries = Vec::new();
-    match graph.node(items) {
-        Some(Node::Map(map)) => {
-            let bytes = size_of_val(&map.entries[..]);
-            graph.budget.charge(bytes)?;
-            if let Some(Node::Map(map)) = graph.node(items) {
-                entries = map.entries.clone();
-            }
+    let wrong = |graph: &Graph| Err(format!("a dict of {}", graph.kind(items)));
+    let Value::Node(index) = items else { return wrong(graph) };
+    let entries = match &graph.nodes[index as usize] {
+        Node::Map(map) => {
+            graph.budget.charge(size_of_val(&map.entries[..]))?;
+            map.entries.clone()
         }
-        Some(Node::List(pairs) | Node::Tuple(pairs)) => {
-            let bytes = 2 * size_of_val(&pairs[..]);
-            graph.budget.charge(bytes)?;
-            for &pair in graph.sequence(items).unwrap_or_default() {
-                let Some(&[key, value]) = graph.sequence(pair) else {
-                    return Err(format!("{} in the place of a key and a value", graph.kind(pair)));
-                };
-                entries.push((key, value));
-            }
+        Node::List(pairs) | Node::Tuple(pairs) => {
+            graph.budget.charge(2 * size_of_val(&pairs[..]))?;
+            let pair = |&pair: &Value| match graph.sequence(pair) {
+                Some(&[key, value]) => Ok((key, value)),
+                _ => Err(format!("{} in the place of a key and a value", graph.kind(pair))),
+            };
+            pairs.iter().map(pair).collect::<Step<_>>()?
         }
-        _ => return Err(format!("a dict of {}", graph.kind(items))),
-    }
+        _ => return wrong(graph),
+    };
     graph.add(Node::Map(Map { entries, attributes: None }), 0)
 }
 

@@ -53,14 +53,7 @@ impl<'a> Loader<'a> {
         let clean = match self.bools.get(&storage.key) {
             Some(clean) => clean.clone(),
             None => {
-                let raw = self.load(storage, 1)?;
-                let strange = raw.with_bytes(|b| b.iter().any(|&b| b > 1));
-                let clean = if strange {
-                    let ones = raw.with_bytes(|b| b.iter().map(|&b| (b != 0) as u8).collect::<Vec<_>>());
-                    UntypedStorage::from_bytes(&ones)
-                } else {
-                    raw
-                };
+                let clean = self.load(storage, 1)?.as_bools();
                 self.bools.insert(storage.key.clone(), clean.clone());
                 clean
             }

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use taper_tensor::{DType, Key, State, Tensor, tensor};
 
-/// The value that `tests/fixtures/pt/make.py` saves.
+/// The value that `tests/fixtures/make/everything.py` saves.
 fn everything() -> State {
     let a = Tensor::arange_with(0.0, 6.0, 1.0, DType::F32).reshape([2, 3]);
     let model = dict([("w", a.clone()), ("b", a.t()), ("c", tensor(3))]);
@@ -48,7 +48,7 @@ fn everything() -> State {
 /// The bytes of `torch.save`, but for the digits of the fingerprint that come of names.
 #[test]
 fn bytes_of_torch_save() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/pt/everything.pt");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/everything.pt");
     let theirs = std::fs::read(fixture).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("everything.pt");

@@ -5,6 +5,7 @@ use crate::elementwise::layout_for;
 use crate::error::{Error, Result, ok};
 use crate::operand::{Operand, Pair, Promotion, result_type, src};
 use crate::tensor::Tensor;
+use smallvec::SmallVec;
 use taper_autograd::op;
 use taper_kernels::{CompareOp, DType, Layout, broadcast_shapes};
 
@@ -92,7 +93,7 @@ impl Tensor {
         let (la, lb) = (p.a.tensor().map(fit), p.b.tensor().map(fit));
         let lc = fit(condition);
         let c = condition.with_layout(lc);
-        let operands: Vec<&Layout> =
+        let operands: SmallVec<[&Layout; 3]> =
             [Some(c.layout()), la.as_ref(), lb.as_ref()].into_iter().flatten().collect();
         let layout = layout_for(&shape, &operands);
         let y = Tensor::produce_in(name, layout, dtype, c.device(), |k, out| {

@@ -86,7 +86,7 @@ serial! {
     /// For bool, for a `p` that is not between 0 and 1, and for a leaf that requires grad outside `no_grad`.
     geometric_ geometric_with_ (p: f64), check |x| {
         assert!(p > 0.0 && p < 1.0, "geometric_: expected a probability between 0 and 1, got {p}");
-        assert!(x.dtype() != DType::Bool, "geometric_: not implemented for bool");
+        assert!(x.dtype() != DType::Bool, "geometric_: expected numbers, got a bool tensor");
     }, |g| (g.unit_f64().ln() / (-p).ln_1p()).ceil();
 
     /// Every element becomes `exp` of a normal number of this mean and standard deviation, from the global

@@ -19,10 +19,17 @@ impl Tensor {
         Ok(())
     }
 
-    /// An extreme over dimensions; elements that reach it share the gradient.
+    /// An extreme over dimensions; elements that reach it share the gradient. Of `whole` tensors NaN
+    /// reaches NaN; over dimensions nothing reaches it, and the gradient is NaN, as in PyTorch.
     #[track_caller]
-    fn extreme(&self, name: &'static str, kernel: ReduceOp, dims: &[isize], keepdim: bool) -> Tensor {
-        let whole = ["max", "min"].contains(&name);
+    fn extreme(
+        &self,
+        name: &'static str,
+        kernel: ReduceOp,
+        whole: bool,
+        dims: &[isize],
+        keepdim: bool,
+    ) -> Tensor {
         let dims = ok(self.reduce_dims(name, dims));
         ok(self.expect_elements(name, &dims));
         let (kept, gone) = self.reduced_shapes(&dims);
@@ -36,7 +43,6 @@ impl Tensor {
             move |g: &Tensor, y: &Tensor| {
                 let y = y.detach().reshape_to(&kept);
                 let mut reached = x.eq(&y);
-                // Of everything, NaN reaches NaN; over dimensions nothing reaches it, and the gradient is NaN.
                 if whole {
                     reached |= x.isnan() & y.isnan();
                 }
@@ -92,7 +98,7 @@ macro_rules! extremes {
             /// Where there are no elements.
             #[track_caller]
             pub fn $all(&self) -> Tensor {
-                self.extreme(stringify!($all), ReduceOp::$kernel, &[], false)
+                self.extreme(stringify!($all), ReduceOp::$kernel, true, &[], false)
             }
 
             #[doc = concat!("The ", $what, " elements along a dimension and their positions (`torch.", stringify!($all), "(dim, keepdim)`).")]
@@ -112,7 +118,7 @@ macro_rules! extremes {
             /// Where there are no elements.
             #[track_caller]
             pub fn $over(&self, dims: impl IntoDims, keepdim: bool) -> Tensor {
-                self.extreme(stringify!($over), ReduceOp::$kernel, &dims.into_dims(), keepdim)
+                self.extreme(stringify!($over), ReduceOp::$kernel, false, &dims.into_dims(), keepdim)
             }
 
             #[doc = concat!("Position of the first ", $what, " element along a dimension, or (`None`) in row-major order; i64.")]
