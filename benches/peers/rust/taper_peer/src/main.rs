@@ -194,7 +194,8 @@ fn autograd(h: &Harness) {
 fn files(h: &Harness) {
     for (kind, extension) in [("native", "pt"), ("safetensors", "safetensors")] {
         let (save_id, load_id) = (format!("io_save_{kind}"), format!("io_load_{kind}"));
-        if !h.wants(&save_id) && !h.wants(&load_id) {
+        let synced_id = format!("{save_id}_synced");
+        if !h.wants(&synced_id) && !h.wants(&load_id) {
             continue;
         }
         let dir = io_dir(&h.peer);
@@ -206,7 +207,9 @@ fn files(h: &Harness) {
             taper::save(&dict, &path).expect("a saved file");
         };
         save();
+        // A save of taper always waits for the disk.
         h.case(&save_id, || (f64::NAN, save));
+        h.case(&synced_id, || (f64::NAN, save));
         // One number of every 4 KiB page is read, so that a map is paid for.
         let load = || {
             let state = taper::load(&path).expect("a loaded file");
