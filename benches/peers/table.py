@@ -202,7 +202,7 @@ def about(run):
     versions = ", ".join(f"{k} {v}" for k, v in a["versions"].items() if v)
     rounds = max((len(r) for row in run.rounds.values() for r in row.values()), default=1)
     return (f"{a['date']}, {a['cores']} cores of {a['cpu']}{', ' + simd if simd else ''}, {a['system']}; {versions}; "
-            f"taper {a['commit']}; {rounds} round{'s' * (rounds > 1)} of `{a['command']}`.")
+            f"taper {a['commit']}; {rounds} round{'s' * (rounds > 1)}: `{a['command']}`.")
 
 
 FORMS = {f.__name__: f for f in (full, short, paired, limits, about, behind)}
