@@ -24,6 +24,7 @@ mod reduce;
 mod scan;
 mod softmax;
 mod sort;
+pub(crate) mod stream;
 #[cfg(test)]
 mod test_support;
 

@@ -173,6 +173,31 @@ proptest! {
     }
 }
 
+/// Large enough to go past the caches; rows that begin in the middle of a line, at every level.
+#[test]
+#[cfg_attr(miri, ignore = "17 MiB")]
+fn large_transposes_are_exact() {
+    use crate::cpu::simd::{available_levels, set_simd_level, simd_level};
+    let (rows, columns, pitch) = (1061, 4110, 4112);
+    let before = simd_level();
+    let numbers: Vec<f32> = (0..rows * columns).map(|i| f32::from_bits(i as u32)).collect();
+    let x = crate::cpu::test_support::storage(&numbers);
+    let of_x = crate::Layout::contiguous(&[columns, rows]).permute(&[1, 0]);
+    for (level, offset) in available_levels().into_iter().zip([0, 3, 9]) {
+        set_simd_level(level);
+        let mut out = Cpu.alloc(4 * (rows * pitch + 16)).unwrap();
+        let of_out = crate::Layout::new(vec![rows, columns], vec![pitch as isize, 1], offset);
+        let to = crate::ViewMut::new(&mut out, DType::F32, &of_out);
+        Cpu.copy(crate::View::new(&x, DType::F32, &of_x), to).unwrap();
+        let out = out.as_cpu().unwrap().as_slice::<f32>();
+        for r in 0..rows {
+            let got = out[offset + r * pitch..][..columns].iter().map(|v| v.to_bits() as usize);
+            assert!(got.eq((0..columns).map(|c| c * rows + r)), "row {r} at {level:?}");
+        }
+    }
+    set_simd_level(before);
+}
+
 fn is_nan(bits: u64, dtype: DType) -> bool {
     match dtype {
         DType::F16 => f16::from_bits(bits as u16).is_nan(),
