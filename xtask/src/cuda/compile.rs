@@ -1,0 +1,81 @@
+//! clang: kernels to PTX, and their functions for the host.
+
+use super::manifest::{Manifest, Module};
+use super::{Result, in_parallel, scratch, sources};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The compiler that the committed PTX comes from; another version's differs.
+const VERSION: &str = "19.1.7";
+
+/// Options for PTX. No contraction: a kernel says itself where it fuses. `.version 7.0` is what any
+/// driver since CUDA 11.0 loads.
+const DEVICE: &[&str] = &[
+    "-x",
+    "cuda",
+    "--cuda-device-only",
+    "-nocudainc",
+    "-nocudalib",
+    "-Xclang",
+    "-target-feature",
+    "-Xclang",
+    "+ptx70",
+    "-O3",
+    "-S",
+    "-o",
+    "-",
+];
+const COMMON: &[&str] = &["-std=c++17", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"];
+
+/// A module and its PTX.
+pub struct Compiled<'a> {
+    pub module: &'a Module,
+    pub ptx: String,
+}
+
+fn clang(name: &str) -> Result<()> {
+    let hint = format!("{name} {VERSION} is needed: apt-get install clang-19");
+    let out = Command::new(name).arg("--version").output().map_err(|e| format!("{e}; {hint}"))?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    if text.contains(&format!("version {VERSION}")) {
+        Ok(())
+    } else {
+        Err(format!("{name} is another version ({}); {hint}", text.lines().next().unwrap_or("?")))
+    }
+}
+
+fn run(command: &mut Command, what: &str) -> Result<String> {
+    let out = command.output().map_err(|e| format!("{what}: {e}"))?;
+    if out.status.success() {
+        String::from_utf8(out.stdout).map_err(|_| format!("{what}: not text"))
+    } else {
+        Err(format!("{what}:\n{}", String::from_utf8_lossy(&out.stderr)))
+    }
+}
+
+/// Compiles every module.
+pub fn all(manifest: &Manifest) -> Result<Vec<Compiled<'_>>> {
+    clang("clang-19")?;
+    let one = |module: &Module| {
+        let mut c = Command::new("clang-19");
+        // From there, so that no path depends on where the repository lies.
+        c.current_dir(sources()).args(DEVICE).args(COMMON).arg(format!("--cuda-gpu-arch={}", module.arch));
+        c.args(module.dtype.as_ref().map(|d| format!("-DDTYPE={d}"))).arg(&module.source);
+        run(&mut c, &format!("{} for {}", module.source, module.name))
+    };
+    let texts = in_parallel(&manifest.modules, one);
+    manifest.modules.iter().zip(texts).map(|(module, ptx)| Ok(Compiled { module, ptx: ptx? })).collect()
+}
+
+/// Builds `tests/math.cpp`; returns the program.
+pub fn host_test() -> Result<PathBuf> {
+    clang("clang++-19")?;
+    let program = scratch("cuda-math")?.join("math");
+    let mut c = Command::new("clang++-19");
+    c.current_dir(sources()).args(COMMON).args(["-O2", "tests/math.cpp", "-lm", "-o"]).arg(&program);
+    if cfg!(target_arch = "x86_64") {
+        // Fused multiply-adds as instructions.
+        c.arg("-march=x86-64-v3");
+    }
+    run(&mut c, "tests/math.cpp").map(|_| program)
+}
