@@ -1,10 +1,13 @@
 //! What all benchmarks share: criterion's settings, the work that a workload is, inputs.
-#![allow(dead_code)] // No family needs everything.
+#![allow(dead_code, unused_imports)] // No family needs everything.
+
+pub mod steps;
+pub use steps::numbers;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
 use std::time::Duration;
-use taper::{IntoShape, Tensor, manual_seed};
+use taper::{Tensor, manual_seed};
 
 /// The least that the definition of a workload asks for; criterion prints it per second.
 pub enum Work {
@@ -47,11 +50,6 @@ pub fn run(family: &str, add: fn(&mut Family)) {
     add(&mut group);
     drop(group);
     criterion.final_summary();
-}
-
-/// f32 numbers, uniform in `[-0.5, 0.5)`.
-pub fn numbers(shape: impl IntoShape) -> Tensor {
-    Tensor::uniform(-0.5, 0.5, shape)
 }
 
 /// `f` of leaves and the way back, with a gradient of ones; each run gives the leaves new gradients.
