@@ -17,12 +17,14 @@ typedef double f64;
 
 #ifdef __CUDA__
 #define KERNEL(threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads))) void
-#define DEVICE __inline__ __attribute__((device, always_inline))
+#define DEVICE static __inline__ __attribute__((device, always_inline))
+// For specialisations, which have the storage class of their template.
+#define SPECIAL __inline__ __attribute__((device, always_inline))
 #define METHOD __inline__ __attribute__((device, always_inline))
 #define SHARED __attribute__((shared)) __attribute__((aligned(16)))
 #define CONSTANT static __attribute__((constant))
 #else
-#define DEVICE inline
+#define DEVICE static inline
 #define METHOD inline
 #define CONSTANT static const
 #endif
@@ -58,21 +60,21 @@ DEVICE f64 float_of(u64 x) { return __builtin_bit_cast(f64, x); }
 
 #ifdef __CUDA__
 template <class T> DEVICE compute<T> widen(T x) { return x; }
-template <> DEVICE f32 widen(f16 x) {
+template <> SPECIAL f32 widen(f16 x) {
     f32 y;
     asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
     return y;
 }
-template <> DEVICE f32 widen(bf16 x) { return float_of((u32)x.bits << 16); }
+template <> SPECIAL f32 widen(bf16 x) { return float_of((u32)x.bits << 16); }
 
 // To the storage type, to nearest even.
 template <class T> DEVICE T narrow(compute<T> x) { return x; }
-template <> DEVICE f16 narrow<f16>(f32 x) {
+template <> SPECIAL f16 narrow<f16>(f32 x) {
     f16 y;
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
     return y;
 }
-template <> DEVICE bf16 narrow<bf16>(f32 x) {
+template <> SPECIAL bf16 narrow<bf16>(f32 x) {
     u32 bits = bits_of(x);
     u32 near = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
     bf16 y;
