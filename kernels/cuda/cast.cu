@@ -52,8 +52,7 @@ template <class T> DEVICE T of_f64(f64 x) {
     if constexpr (same<T, f64> || same<T, f32>) return (T)x;
     else if constexpr (is_float<T>) {
         // Rounded to odd first, so that the second rounding is right.
-        f32 y;
-        asm("cvt.rz.f32.f64 %0, %1;" : "=f"(y) : "d"(x));
+        f32 y = __nvvm_d2f_rz(x);
         if ((f64)y != x && x == x) y = float_of(bits_of(y) | 1);
         return narrow<T>(y);
     } else {

@@ -60,19 +60,13 @@ DEVICE f64 float_of(u64 x) { return __builtin_bit_cast(f64, x); }
 
 #ifdef __CUDA__
 template <class T> DEVICE compute<T> widen(T x) { return x; }
-template <> SPECIAL f32 widen(f16 x) {
-    f32 y;
-    asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
-    return y;
-}
+template <> SPECIAL f32 widen(f16 x) { return __builtin_bit_cast(_Float16, x.bits); }
 template <> SPECIAL f32 widen(bf16 x) { return float_of((u32)x.bits << 16); }
 
 // To the storage type, to nearest even.
 template <class T> DEVICE T narrow(compute<T> x) { return x; }
 template <> SPECIAL f16 narrow<f16>(f32 x) {
-    f16 y;
-    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
-    return y;
+    return {__builtin_bit_cast(u16, (_Float16)x)};
 }
 template <> SPECIAL bf16 narrow<bf16>(f32 x) {
     u32 bits = bits_of(x);
