@@ -1,0 +1,9 @@
+//! PTX text: tokens, grammar and syntax tree.
+
+mod ast;
+mod lexer;
+mod parser;
+pub(crate) use parser::type_bytes;
+
+pub use ast::*;
+pub use parser::parse;

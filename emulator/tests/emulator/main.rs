@@ -1,0 +1,12 @@
+//! The interpreter against independent references: every instruction, and programs.
+
+mod check;
+mod common;
+mod convert;
+mod float;
+mod int;
+mod memory;
+mod parser;
+mod programs;
+mod small;
+mod warp;
