@@ -17,6 +17,8 @@ typedef double f64;
 
 #ifdef __CUDA__
 #define KERNEL(threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads))) void
+// With registers left for so many blocks on a multiprocessor.
+#define KERNEL_OF(threads, blocks) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads, blocks))) void
 #define DEVICE static __inline__ __attribute__((device, always_inline))
 // For specialisations, which have the storage class of their template.
 #define SPECIAL __inline__ __attribute__((device, always_inline))
@@ -80,6 +82,12 @@ template <> SPECIAL bf16 narrow<bf16>(f32 x) {
 
 DEVICE u32 thread_x() { return __nvvm_read_ptx_sreg_tid_x(); }
 DEVICE u32 block_x() { return __nvvm_read_ptx_sreg_ctaid_x(); }
+// The same, read anew: what is computed from it need not be kept in registers until then.
+DEVICE u32 block_x_again() {
+    u32 x;
+    asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(x));
+    return x;
+}
 DEVICE u32 block_y() { return __nvvm_read_ptx_sreg_ctaid_y(); }
 DEVICE u32 block_z() { return __nvvm_read_ptx_sreg_ctaid_z(); }
 DEVICE u32 threads() { return __nvvm_read_ptx_sreg_ntid_x(); }

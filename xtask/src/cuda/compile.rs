@@ -60,7 +60,9 @@ pub fn all(manifest: &Manifest) -> Result<Vec<Compiled<'_>>> {
         let mut c = Command::new("clang-19");
         // From there, so that no path depends on where the repository lies.
         c.current_dir(sources()).args(DEVICE).args(COMMON).arg(format!("--cuda-gpu-arch={}", module.arch));
-        c.args(module.dtype.as_ref().map(|d| format!("-DDTYPE={d}"))).arg(&module.source);
+        c.args(module.dtype.as_ref().map(|d| format!("-DDTYPE={d}")))
+            .args(module.defines.iter().map(|d| format!("-D{d}")));
+        c.arg(&module.source);
         run(&mut c, &format!("{} for {}", module.source, module.name))
     };
     let texts = in_parallel(&manifest.modules, one);

@@ -22,6 +22,9 @@ struct Entry {
     /// None: the source has no dtype, and the module is named as it stands.
     #[serde(default)]
     dtypes: Vec<String>,
+    /// Further macros of the source.
+    #[serde(default)]
+    defines: Vec<String>,
     registers: u32,
     #[serde(default)]
     shared: u32,
@@ -71,6 +74,7 @@ pub struct Module {
     pub source: String,
     pub arch: String,
     pub dtype: Option<String>,
+    pub defines: Vec<String>,
     pub budgets: Budgets,
 }
 
@@ -119,6 +123,7 @@ impl Manifest {
                     source: entry.source.clone(),
                     arch: entry.arch.clone(),
                     dtype: dtype.cloned(),
+                    defines: entry.defines.clone(),
                     budgets: Budgets::new(common, kernels.collect()),
                 };
                 if modules.iter().any(|m| m.file_name() == module.file_name()) {

@@ -100,6 +100,7 @@ mod tests {
             source: "m.cu".into(),
             arch: "sm_75".into(),
             dtype: None,
+            defines: Vec::new(),
             budgets: Budgets::new(common, kernels),
         };
         let usage = |kernel: &str, registers, spills, shared| Usage {

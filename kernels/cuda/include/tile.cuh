@@ -1,0 +1,192 @@
+// The matrix product of one block, for GEMM and convolution: tiles of both factors go through shared
+// memory, twice buffered, and each of 256 threads keeps SIDE × SIDE results in registers.
+//
+//   side  tile       registers for results   loads from shared memory per fused multiply-add
+//   8     128 × 128  64                       4 of 16 bytes per 64 (f32)
+//   4     64 × 64    16 (f64: 32)             2 of 16 bytes per 16 (f64: 4)
+//
+// Warps lie 4 × 2 in the tile, lanes 4 × 8 in the warp. A thread's rows and columns are groups of a
+// vector, so that a warp's loads are whole and without bank conflicts.
+#pragma once
+#include "math.cuh"
+#include "walk.cuh"
+
+// f32 and f64 by fused multiply-add; integers wrap.
+DEVICE u32 fma(u32 a, u32 b, u32 c) { return a * b + c; }
+DEVICE u64 fma(u64 a, u64 b, u64 c) { return a * b + c; }
+
+// What products of a dtype are computed in.
+template <class T> using product_type = choose<is_float<T>, compute<T>, choose<sizeof(T) == 8, u64, u32>>;
+template <class T> DEVICE product_type<T> factor(T x) { return (product_type<T>)widen(x); }
+template <class T> DEVICE T result(product_type<T> x) { return narrow<T>((compute<T>)x); }
+
+template <class F, int S> struct Shape {
+    static constexpr u32 SIDE = S, SIZE = 16 * S, VECTOR = 16 / sizeof(F);
+    // k per tile. For 8 · 64 multiply-adds a thread there are a barrier, 2 loads and some 20 instructions
+    // more, so that these are nine tenths of all; deeper tiles of this side do not fit into 128 registers.
+    static constexpr u32 DEPTH = S == 8 ? 8 : 16;
+    // Rows of a tile are 4 banks apart mod 32 after four of them, which keeps transposing stores apart.
+    static constexpr u32 ROW = SIZE + 4;
+    // Elements that a thread fetches of each factor.
+    static constexpr u32 SHARE = SIZE * DEPTH / THREADS;
+    typedef F Rows[DEPTH][ROW];
+};
+
+// How a factor lies in memory: vectors along k, vectors along its rows or columns ("outer"), or anyhow.
+enum Along { ALONG_K, ALONG_OUTER, ANYHOW };
+
+// A factor with steps, `outer` being the rows of the left one and the columns of the right one.
+template <class T, class S, Along A> struct Factor {
+    typedef product_type<T> F;
+    static constexpr u32 V = A == ANYHOW ? 1 : S::VECTOR, PASSES = S::SHARE / V;
+    // Of pass 0; the others fetch the same rows or columns, some k further on.
+    const T* from;
+    bool inside;
+    i64 step;
+    u32 at;
+    F share[S::SHARE];
+
+    // Which k of the tile pass i fetches.
+    static METHOD u32 k_of(u32 i) {
+        u32 q = thread_x() + i * THREADS;
+        if constexpr (A == ALONG_K) return (q & 1) * V + (q >> 1) / S::SIZE * 2 * V;
+        if constexpr (A == ALONG_OUTER) return q / (S::SIZE / V);
+        return thread_x() / S::SIZE * S::SHARE + i;
+    }
+    // And which row or column, the first of V along outer.
+    static METHOD u32 outer_of(u32 i) {
+        u32 q = thread_x() + i * THREADS;
+        if constexpr (A == ALONG_K) return (q >> 1) % S::SIZE;
+        if constexpr (A == ALONG_OUTER) return q % (S::SIZE / V) * V;
+        return thread_x() % S::SIZE;
+    }
+
+    METHOD Factor(const T* data, i64 outer_step, i64 k_step, u32 first, u32 count, u32 k) {
+        step = A == ALONG_K ? 1 : k_step;
+        u32 outer = first + outer_of(0);
+        inside = outer < count;
+        from = data + (i64)outer * outer_step + (i64)(k + k_of(0)) * step;
+        at = k;
+    }
+    // The thread's share of a tile; the next call is for the next tile.
+    METHOD void fetch(u32 end) {
+#pragma unroll
+        for (u32 i = 0; i < PASSES; i++) {
+            const T* p = from + (i64)(k_of(i) - k_of(0)) * step;
+            if (inside && at + k_of(i) < end) {
+                Vec<T, V> v = load_vector<T, V>(p);
+#pragma unroll
+                for (u32 j = 0; j < V; j++) share[i * V + j] = factor(v.at[j]);
+            } else {
+#pragma unroll
+                for (u32 j = 0; j < V; j++) share[i * V + j] = F(0);
+            }
+        }
+        from += S::DEPTH * step;
+        at += S::DEPTH;
+    }
+    METHOD void put(typename S::Rows& rows) const {
+        if constexpr (A == ALONG_OUTER) {
+#pragma unroll
+            for (u32 i = 0; i < PASSES; i++) {
+                Vec<F, V> v;
+#pragma unroll
+                for (u32 j = 0; j < V; j++) v.at[j] = share[i * V + j];
+                store_vector(&rows[k_of(i)][outer_of(i)], v);
+            }
+        } else {
+#pragma unroll
+            for (u32 i = 0; i < PASSES; i++)
+#pragma unroll
+                for (u32 j = 0; j < V; j++) rows[k_of(i) + j][outer_of(i)] = share[i * V + j];
+        }
+    }
+};
+
+// The fused multiply-adds of half a tile.
+template <class S, class F> DEVICE void multiply(F (&sum)[S::SIDE][S::SIDE], const typename S::Rows& a,
+                                                 const typename S::Rows& b, u32 half, u32 row, u32 col) {
+    constexpr u32 V = S::VECTOR, GROUPS = S::SIDE / V;
+#pragma unroll
+    for (u32 i = 0; i < S::DEPTH / 2; i++) {
+        const u32 k = half * (S::DEPTH / 2) + i;
+        Vec<F, V> x[GROUPS], y[GROUPS];
+#pragma unroll
+        for (u32 g = 0; g < GROUPS; g++) {
+            x[g] = load_vector<F, V>(&a[k][row + g * 4 * V]);
+            y[g] = load_vector<F, V>(&b[k][col + g * 8 * V]);
+        }
+#pragma unroll
+        for (u32 i = 0; i < S::SIDE; i++)
+#pragma unroll
+            for (u32 j = 0; j < S::SIDE; j++)
+                sum[i][j] = fma(x[i / V].at[i % V], y[j / V].at[j % V], sum[i][j]);
+    }
+}
+
+// The block's product over k in [begin, end). `fetch_left` and `fetch_right` bring the thread's share of the
+// next tile into registers, `put_…` writes it to shared memory. Then what `results()` returns is called
+// with (row, column, value) for each element, neighbouring lanes having neighbouring columns; rows and
+// columns count from the tile's first. (`results` is called last, so that nothing it computes is kept
+// meanwhile.)
+template <class S, class F, class FetchLeft, class PutLeft, class FetchRight, class PutRight, class Results>
+DEVICE void block_product(u32 begin, u32 end, FetchLeft fetch_left, PutLeft put_left, FetchRight fetch_right,
+                          PutRight put_right, Results results) {
+    SHARED static typename S::Rows a[2], b[2];
+    constexpr u32 V = S::VECTOR, WIDTH = 8 * S::SIDE;
+    const u32 lane = lane_id(), warp_row = warp_id() >> 1, warp_col = warp_id() & 1;
+    const u32 row = warp_row * 4 * S::SIDE + (lane >> 3) * V, col = warp_col * WIDTH + (lane & 7) * V;
+    F sum[S::SIDE][S::SIDE];
+#pragma unroll
+    for (u32 i = 0; i < S::SIDE; i++)
+#pragma unroll
+        for (u32 j = 0; j < S::SIDE; j++) sum[i][j] = F(0);
+
+    fetch_left();
+    fetch_right();
+    put_left(a[0]);
+    put_right(b[0]);
+    barrier();
+    u32 stage = 0;
+#pragma unroll 1
+    for (u32 k = begin; k < end; k += S::DEPTH) {
+        // The next tile is on its way from memory while this one is multiplied, one factor during each
+        // half: so it waits in half as many registers.
+        const bool more = k + S::DEPTH < end;
+        if (more) fetch_left();
+        multiply<S>(sum, a[stage], b[stage], 0, row, col);
+        if (more) {
+            put_left(a[stage ^ 1]);
+            fetch_right();
+        }
+        multiply<S>(sum, a[stage], b[stage], 1, row, col);
+        if (more) put_right(b[stage ^ 1]);
+        stage ^= 1;
+        barrier();
+    }
+
+    // Four rows of each warp at a time through shared memory: then neighbouring lanes write neighbours,
+    // and what is done to a result is there once, not for each register.
+    auto out = results();
+    F* own = &a[0][0][0] + warp_id() * 4 * WIDTH;
+#pragma unroll 1
+    for (u32 p = 0; p < S::SIDE; p++) {
+#pragma unroll
+        for (u32 i = 0; i < S::SIDE; i++)
+            if (i == p) {
+#pragma unroll
+                for (u32 g = 0; g < S::SIDE / V; g++) {
+                    Vec<F, V> v;
+#pragma unroll
+                    for (u32 j = 0; j < V; j++) v.at[j] = sum[i][g * V + j];
+                    store_vector(own + (lane >> 3) * WIDTH + g * 8 * V + (lane & 7) * V, v);
+                }
+            }
+        warp_barrier();
+        const u32 first = warp_row * 4 * S::SIDE + p / V * 4 * V + p % V;
+#pragma unroll 1
+        for (u32 e = lane; e < 4 * WIDTH; e += 32)
+            out(first + e / WIDTH * V, warp_col * WIDTH + e % WIDTH, own[e]);
+        warp_barrier();
+    }
+}
