@@ -18,7 +18,8 @@ struct LayerNorm {
     f64 eps;
 };
 
-// The variance is taken around the mean in a second pass, so that nothing cancels.
+// The variance is taken around the mean in a second pass, so that nothing cancels; what the mean lost to
+// rounding is found there, too.
 KERNEL(THREADS) NAME(layer_norm)(const LayerNorm p) {
     SHARED static F scratch[WARPS];
     const u32 team = p.lines.team, n = p.lines.length;
@@ -32,13 +33,17 @@ KERNEL(THREADS) NAME(layer_norm)(const LayerNorm p) {
 #pragma unroll 1
     for (u32 i = first; i < n; i += team) sum += widen(x[i * in]);
     F mean = together_sum(sum, team, scratch) / (F)n;
-    F squares = 0;
+    F squares = 0, rest = 0;
 #pragma unroll 1
     for (u32 i = first; i < n; i += team) {
         F d = widen(x[i * in]) - mean;
+        rest += d;
         squares = fma(d, d, squares);
     }
-    F rstd = 1 / root(together_sum(squares, team, scratch) / (F)n + (F)p.eps);
+    F off = together_sum(rest, team, scratch) / (F)n;
+    F variance = fma(-off, off, together_sum(squares, team, scratch) / (F)n);
+    F rstd = 1 / root((variance > 0 || is_nan(variance) ? variance : (F)0) + (F)p.eps);
+    mean += off;
     if (first == 0) {
         p.mean[line] = mean;
         p.rstd[line] = rstd;
@@ -163,14 +168,19 @@ KERNEL(THREADS) NAME(batch_norm_stats)(const Channels p) {
         sum += widen(p.x[channel_offset(p.x_step, channel, n, i - n * p.length.size)]);
     }
     F mean = together_sum(sum, THREADS, scratch) / (F)(end - begin);
-    F squares = 0;
+    F squares = 0, rest = 0;
 #pragma unroll 2
     for (u32 i = begin + thread_x(); i < end; i += THREADS) {
         u32 n = p.length.quotient(i);
         F d = widen(p.x[channel_offset(p.x_step, channel, n, i - n * p.length.size)]) - mean;
+        rest += d;
         squares = fma(d, d, squares);
     }
-    squares = together_sum(squares, THREADS, scratch);
+    rest = together_sum(rest, THREADS, scratch);
+    F off = rest / (F)(end - begin);
+    squares = fma(-off, rest, together_sum(squares, THREADS, scratch));
+    squares = squares > 0 || is_nan(squares) ? squares : (F)0;
+    mean += off;
     if (thread_x() == 0) {
         p.first[block_x()] = mean;
         p.second[block_x()] = squares;

@@ -74,6 +74,12 @@ template <class T> DEVICE T number_of(u64 bits) {
     else return (T)bits;
 }
 
+// The same in the storage dtype, whose bits they are.
+template <class T> DEVICE T number_of_storage(u64 bits) {
+    if constexpr (sizeof(T) == 8) return number_of<T>(bits);
+    else return __builtin_bit_cast(T, (choose<sizeof(T) == 4, u32, choose<sizeof(T) == 2, u16, u8>>)bits);
+}
+
 // Several values of one operand, in the compute dtype.
 template <class T, int V> struct Values { compute<T> at[V]; };
 

@@ -25,7 +25,16 @@ const DEVICE: &[&str] = &[
     "-o",
     "-",
 ];
-const COMMON: &[&str] = &["-std=c++17", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"];
+/// A source has functions for every dtype it is compiled for, and each module uses some.
+const COMMON: &[&str] = &[
+    "-std=c++17",
+    "-ffp-contract=off",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unused-function",
+    "-Wno-unneeded-internal-declaration",
+];
 
 /// A module and its PTX.
 pub struct Compiled<'a> {
