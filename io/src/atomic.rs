@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::writeback::AtomicFile;
 use std::fs::{File, Permissions};
-use std::io::{BufWriter, Error as IoError, Write};
+use std::io::{Error as IoError, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -19,10 +19,7 @@ const SUFFIX: &str = ".taper-tmp";
 /// # Errors
 /// Where the folder is missing or not writable, the name belongs to a folder, a device or a read-only
 /// file, the disk is full, or `write` fails.
-pub fn write_atomic(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<AtomicFile>) -> std::io::Result<()>,
-) -> Result<()> {
+pub fn write_atomic(path: &Path, write: impl FnOnce(&mut AtomicFile) -> std::io::Result<()>) -> Result<()> {
     let (target, permissions) = target(path)?;
     let folder = match target.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
@@ -33,9 +30,8 @@ pub fn write_atomic(
     let file = create(folder, &prefix)
         .map_err(plain)
         .map_err(Error::io(path, "cannot create a file in its folder"))?;
-    let mut out = BufWriter::with_capacity(1 << 20, AtomicFile::new(file.as_file()));
+    let mut out = AtomicFile::new(file.as_file());
     write(&mut out).and_then(|()| out.flush()).map_err(Error::io(path, "cannot write"))?;
-    let (out, _) = out.into_parts();
     if let Some(permissions) = permissions {
         file.as_file()
             .set_permissions(permissions)

@@ -10,8 +10,9 @@ use std::io::{Result, Write};
 pub(super) const ALIGNMENT: u64 = 64;
 /// From here on, sizes and offsets are in the 64-bit fields.
 const LIMIT: u64 = u32::MAX as u64;
-/// Summed and written together, while it is in the processor's cache; not copied by the writer's buffer.
-const CHUNK: usize = 1 << 20;
+/// Summed and written together, while it is in one of the processor's caches; most of it is not copied by
+/// the writer, which gathers what does not fill its blocks.
+const CHUNK: usize = 8 << 20;
 
 /// An archive being written.
 pub(super) struct Archive<'a, W: Write> {
