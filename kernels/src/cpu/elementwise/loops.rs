@@ -74,7 +74,7 @@ pub(crate) unsafe fn map2<S: Simd, T: Math>(
 /// # Safety
 /// A vector can be read at `p`.
 #[inline(always)]
-unsafe fn load<S: Simd, T: Math>(s: S, p: *const T) -> V<S, T> {
+pub(crate) unsafe fn load<S: Simd, T: Math>(s: S, p: *const T) -> V<S, T> {
     // SAFETY: as promised by the caller.
     V::<S, T>::from_slice(s, unsafe { std::slice::from_raw_parts(p, V::<S, T>::LEN) })
 }
@@ -82,7 +82,7 @@ unsafe fn load<S: Simd, T: Math>(s: S, p: *const T) -> V<S, T> {
 /// # Safety
 /// A vector can be written at `p`.
 #[inline(always)]
-unsafe fn store<S: Simd, T: Math>(v: V<S, T>, p: *mut T) {
+pub(crate) unsafe fn store<S: Simd, T: Math>(v: V<S, T>, p: *mut T) {
     // SAFETY: as promised by the caller.
     v.store_slice(unsafe { std::slice::from_raw_parts_mut(p, V::<S, T>::LEN) });
 }

@@ -8,12 +8,15 @@
 mod operand;
 mod rules;
 
+use crate::cpu::elementwise::loops::{load, store};
+use crate::cpu::math::{Math, V};
+use crate::cpu::simd::{Simd, SimdBase};
 use crate::cpu::{par::for_each_range, walk::Walk};
 use crate::{DType, OptimizerOp, Result, View, ViewMut, simd};
-use operand::{Operand, Real};
+use operand::Operand;
 use rules::{Adagrad, Adam, RmsProp, Rule, Sgd};
 
-/// Elements that are updated together: every step of a formula is taken for a block, in registers.
+/// Elements that are converted together; a multiple of every vector.
 const LANES: usize = 16;
 type Block<F> = [F; LANES];
 /// Most state tensors an optimizer has.
@@ -29,7 +32,7 @@ pub fn step(op: OptimizerOp, grad: View, param: ViewMut) -> Result {
 }
 
 /// Scalars are computed in f64, as Python does, and then rounded to the computing type.
-fn step_in<F: Real>(op: OptimizerOp, grad: View, param: ViewMut) {
+fn step_in<F: Math>(op: OptimizerOp, grad: View, param: ViewMut) {
     let f = F::from_f64;
     match op {
         OptimizerOp::Sgd { lr, momentum, dampening, weight_decay, nesterov, maximize, first, buffer } => {
@@ -108,7 +111,7 @@ fn step_in<F: Real>(op: OptimizerOp, grad: View, param: ViewMut) {
     }
 }
 
-fn run<F: Real>(rule: impl Rule<F>, grad: View, mut param: ViewMut, mut states: [Option<ViewMut>; STATES]) {
+fn run<F: Math>(rule: impl Rule<F>, grad: View, mut param: ViewMut, mut states: [Option<ViewMut>; STATES]) {
     let [s0, s1, s2] = std::array::from_fn(|k| states[k].as_ref().map_or(param.layout, |s| s.layout));
     // The order of elements does not matter, so they are taken as the parameter lies in memory.
     let walk = Walk::any_order([param.layout, grad.layout, s0, s1, s2]);
@@ -121,12 +124,9 @@ fn run<F: Real>(rule: impl Rule<F>, grad: View, mut param: ViewMut, mut states: 
     let cost = 0.3 * operands.all.iter().flatten().count() as f64;
     for_each_range(walk.numel(), LANES, cost, |range| {
         walk.runs(range, |at, len| {
-            simd!(s => {
-                let _ = s;
-                // SAFETY: runs cover each element once and no two pieces share any; positions are
-                // of layouts that were checked against their storage.
-                unsafe { operands.update(rule, plain, at, len) }
-            })
+            // SAFETY: runs cover each element once and no two pieces share any; positions are
+            // of layouts that were checked against their storage.
+            simd!(s => unsafe { operands.update(s, rule, plain, at, len) })
         })
     });
 }
@@ -139,7 +139,7 @@ struct Operands<'a> {
 
 impl Operands<'_> {
     /// True where blocks can be loaded as they lie in memory.
-    fn are_plain<F: Real>(&self) -> bool {
+    fn are_plain<F: Math>(&self) -> bool {
         self.all.iter().zip(self.steps).all(|(o, step)| o.is_none_or(|o| step == 1 && o.is::<F>()))
     }
 
@@ -149,50 +149,73 @@ impl Operands<'_> {
     /// The elements lie in the operands, no other thread touches them, and `plain` is true only where
     /// [`are_plain`](Operands::are_plain) is.
     #[inline(always)]
-    unsafe fn update<F: Real>(&self, rule: impl Rule<F>, plain: bool, at: [usize; 2 + STATES], len: usize) {
-        let whole = if plain { len / LANES } else { 0 };
+    unsafe fn update<S: Simd, F: Math>(
+        &self,
+        s: S,
+        rule: impl Rule<F>,
+        plain: bool,
+        at: [usize; 2 + STATES],
+        len: usize,
+    ) {
+        let w = V::<S, F>::LEN;
+        let zero = V::<S, F>::splat(s, F::ZERO);
+        let whole = if plain { len / w * w } else { 0 };
         if whole > 0 {
-            // States that are not there are one block of scratch memory.
-            let mut scratch = [[F::default(); LANES]; STATES];
-            let mut blocks: [(*mut Block<F>, usize); 2 + STATES] =
-                std::array::from_fn(|k| match &self.all[k] {
-                    // SAFETY: in the memory, as promised by the caller.
-                    Some(o) => (unsafe { o.block(at[k]) }, 1),
-                    None => (&raw mut scratch[k - 2], 0),
-                });
-            for _ in 0..whole {
-                // SAFETY: `whole` blocks lie in each operand, as promised by the caller; an array is
-                // aligned as its elements are. The gradient is not written.
+            // States that are not there are not read: they are zero.
+            let there: [bool; STATES] = std::array::from_fn(|k| self.all[2 + k].is_some());
+            // SAFETY: in the memory, as promised by the caller.
+            let place =
+                |k: usize| unsafe { self.all[k].map_or(std::ptr::null_mut(), |o| o.place::<F>(at[k])) };
+            let (param, grad) = (place(0), place(1));
+            let states: [*mut F; STATES] = [place(2), place(3), place(4)];
+            for i in (0..whole).step_by(w) {
+                // SAFETY: `whole` elements lie in each operand, as promised by the caller. The gradient is
+                // not written.
                 unsafe {
-                    let [(p, _), (g, _), (s0, _), (s1, _), (s2, _)] = blocks;
-                    let mut states = [*s0, *s1, *s2];
-                    let mut param = *p;
-                    rule.update(&mut param, *g, &mut states);
-                    *p = param;
-                    [*s0, *s1, *s2] = states;
-                    blocks.iter_mut().for_each(|(b, step)| *b = b.add(*step));
+                    let mut p = load::<S, F>(s, param.add(i));
+                    let g = load::<S, F>(s, grad.add(i));
+                    let mut t = [zero; STATES];
+                    for k in 0..STATES {
+                        if there[k] {
+                            t[k] = load::<S, F>(s, states[k].add(i));
+                        }
+                    }
+                    rule.update(&mut p, g, &mut t);
+                    store::<S, F>(p, param.add(i));
+                    for k in 0..STATES {
+                        if there[k] {
+                            store::<S, F>(t[k], states[k].add(i));
+                        }
+                    }
                 }
             }
         }
-        for done in (whole * LANES..len).step_by(LANES) {
+        for done in (whole..len).step_by(LANES) {
             let n = (len - done).min(LANES);
             let at = |k: usize| (at[k] as isize + done as isize * self.steps[k]) as usize;
-            let load = |k: usize| match &self.all[k] {
+            let gather = |k: usize| match &self.all[k] {
                 // SAFETY: as promised by the caller.
                 Some(o) => unsafe { o.load(at(k), self.steps[k], n) },
-                None => [F::default(); LANES],
+                None => [F::ZERO; LANES],
             };
-            let store = |k: usize, block: Block<F>| {
+            let scatter = |k: usize, block: Block<F>| {
                 if let Some(o) = &self.all[k] {
                     // SAFETY: as promised by the caller; the gradient is not stored.
                     unsafe { o.store(at(k), self.steps[k], n, block) }
                 }
             };
-            let (mut p, g) = (load(0), load(1));
-            let mut states: [Block<F>; STATES] = [load(2), load(3), load(4)];
-            rule.update(&mut p, g, &mut states);
-            store(0, p);
-            states.into_iter().enumerate().for_each(|(k, s)| store(2 + k, s));
+            let mut blocks: [Block<F>; 2 + STATES] = std::array::from_fn(gather);
+            for i in (0..n).step_by(w) {
+                let [mut p, g, s0, s1, s2] =
+                    blocks.each_ref().map(|b| V::<S, F>::from_slice(s, &b[i..i + w]));
+                let mut states = [s0, s1, s2];
+                rule.update(&mut p, g, &mut states);
+                p.store_slice(&mut blocks[0][i..i + w]);
+                for k in 0..STATES {
+                    states[k].store_slice(&mut blocks[2 + k][i..i + w]);
+                }
+            }
+            blocks.into_iter().enumerate().filter(|(k, _)| *k != 1).for_each(|(k, b)| scatter(k, b));
         }
     }
 }

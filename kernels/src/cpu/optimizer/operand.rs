@@ -1,43 +1,9 @@
 //! Operands of an update: memory of any float dtype, seen in blocks of the computing type.
 
 use super::{Block, LANES};
-use crate::{DType, Element, View, ViewMut, dispatch_dtype};
+use crate::cpu::math::Math;
+use crate::{DType, Element as _, View, ViewMut, dispatch_dtype};
 use std::marker::PhantomData;
-use std::ops::{Add, Div, Mul, Neg, Sub};
-
-/// The type an update is computed in.
-pub(super) trait Real:
-    Element
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
-{
-    fn sqrt(self) -> Self;
-    /// `self·a + b`, rounded once.
-    fn mul_add(self, a: Self, b: Self) -> Self;
-    fn is_nan(self) -> bool;
-}
-macro_rules! real {
-    ($($t:ident),*) => { $(
-        impl Real for $t {
-            #[inline(always)]
-            fn sqrt(self) -> Self {
-                $t::sqrt(self)
-            }
-            #[inline(always)]
-            fn mul_add(self, a: Self, b: Self) -> Self {
-                $t::mul_add(self, a, b)
-            }
-            #[inline(always)]
-            fn is_nan(self) -> bool {
-                $t::is_nan(self)
-            }
-        }
-    )* };
-}
-real!(f32, f64);
 
 /// Memory of a float dtype that several threads use in different places.
 #[derive(Clone, Copy)]
@@ -74,26 +40,26 @@ impl<'a> Operand<'a> {
     }
 
     /// True where it holds the computing type.
-    pub fn is<F: Real>(&self) -> bool {
+    pub fn is<F: Math>(&self) -> bool {
         self.dtype == F::DTYPE
     }
 
-    /// Where a block of neighbours starts.
+    /// Where an element is.
     ///
     /// # Safety
     /// The memory holds `F` and reaches to there.
     #[inline(always)]
-    pub unsafe fn block<F: Real>(&self, at: usize) -> *mut Block<F> {
+    pub unsafe fn place<F: Math>(&self, at: usize) -> *mut F {
         // SAFETY: as promised.
-        unsafe { self.ptr.cast::<F>().add(at).cast() }
+        unsafe { self.ptr.cast::<F>().add(at) }
     }
 
     /// `n` elements, `step` apart, converted; the rest of the block is zero.
     ///
     /// # Safety
     /// The elements lie in the memory, and no other thread writes them.
-    pub unsafe fn load<F: Real>(&self, at: usize, step: isize, n: usize) -> Block<F> {
-        let mut block = [F::default(); LANES];
+    pub unsafe fn load<F: Math>(&self, at: usize, step: isize, n: usize) -> Block<F> {
+        let mut block = [F::ZERO; LANES];
         dispatch_dtype!(self.dtype, floats T => for (i, v) in block[..n].iter_mut().enumerate() {
             // SAFETY: as promised.
             *v = F::from_f64(unsafe { *self.ptr.cast::<T>().offset(at as isize + i as isize * step) }.to_f64());
@@ -106,7 +72,7 @@ impl<'a> Operand<'a> {
     /// # Safety
     /// As for [`load`](Operand::load), no other thread reads them either, and the operand is not
     /// read-only.
-    pub unsafe fn store<F: Real>(&self, at: usize, step: isize, n: usize, block: Block<F>) {
+    pub unsafe fn store<F: Math>(&self, at: usize, step: isize, n: usize, block: Block<F>) {
         dispatch_dtype!(self.dtype, floats T => for (i, v) in block[..n].iter().enumerate() {
             // SAFETY: as promised.
             unsafe { *self.ptr.cast::<T>().offset(at as isize + i as isize * step) = T::from_f64(v.to_f64()) };

@@ -1,64 +1,53 @@
-//! The formulas, each step taken for a whole block. Scalars are as PyTorch passes them on, signs
+//! The formulas, each step taken for a whole vector. Scalars are as PyTorch passes them on, signs
 //! included.
 
-use super::operand::Real;
-use super::{Block, LANES, STATES};
+use super::STATES;
+use crate::cpu::math::{Math, V, Vf, fma, pick, splat_like};
+use crate::cpu::simd::{Simd, SimdFloat, prelude::*};
 
-/// The update of one block.
-pub(super) trait Rule<F>: Copy + Sync {
+/// The update of one vector.
+pub(super) trait Rule<T: Math>: Copy + Sync {
     /// `p` is the parameter, `g` the gradient, `s` the state tensors; states that are not there
     /// are zero.
-    fn update(self, p: &mut Block<F>, g: Block<F>, s: &mut [Block<F>; STATES]);
+    fn update<S: Simd>(self, p: &mut V<S, T>, g: V<S, T>, s: &mut [V<S, T>; STATES]);
 }
 
+/// `x.add_(y, alpha)`
 #[inline(always)]
-fn lanes<F: Real>(f: impl Fn(usize) -> F) -> Block<F> {
-    let mut out = [F::default(); LANES];
-    for (i, o) in out.iter_mut().enumerate() {
-        *o = f(i);
-    }
-    out
+fn add<S: Simd, X: Vf<S>>(x: &mut X, y: X, alpha: X::Element) {
+    *x = fma(y, alpha, *x);
 }
 
-macro_rules! steps {
-    ($($(#[$doc:meta])* fn $name:ident($x:ident, $($arg:ident: $t:ty),*; $i:ident) => $e:expr;)*) => { $(
-        $(#[$doc])*
-        #[inline(always)]
-        fn $name<F: Real>($x: &mut Block<F>, $($arg: $t),*) {
-            *$x = lanes(|$i| $e);
-        }
-    )* };
+/// `x.addcmul_(y, y, value)`
+#[inline(always)]
+fn add_square<S: Simd, X: Vf<S>>(x: &mut X, y: X, value: X::Element) {
+    *x = fma(y * value, y, *x);
 }
-steps! {
-    /// `x.mul_(by)`
-    fn mul(x, by: F; i) => x[i] * by;
-    /// `x.add_(y, alpha)`
-    fn add(x, y: &Block<F>, alpha: F; i) => y[i].mul_add(alpha, x[i]);
-    /// `x.addcmul_(y, y, value)`
-    fn add_square(x, y: &Block<F>, value: F; i) => (value * y[i]).mul_add(y[i], x[i]);
-    /// `x.addcdiv_(y, z, value)`
-    fn add_quotient(x, y: &Block<F>, z: &Block<F>, value: F; i) => x[i] + value * y[i] / z[i];
+
+/// `x.addcdiv_(y, z, value)`
+#[inline(always)]
+fn add_quotient<S: Simd, X: Vf<S>>(x: &mut X, y: X, z: X, value: X::Element) {
+    *x = *x + y * value / z;
 }
 
 /// `x.lerp_(end, weight)`: from the nearer end.
 #[inline(always)]
-fn lerp<F: Real>(x: &mut Block<F>, end: &Block<F>, weight: F) {
-    let half = F::from_f64(0.5);
-    if weight < half && weight > -half {
-        *x = lanes(|i| weight.mul_add(end[i] - x[i], x[i]));
+fn lerp<S: Simd, X: Vf<S>>(x: &mut X, end: X, weight: X::Element) {
+    let half = X::Element::HALF;
+    *x = if weight < half && weight > -half {
+        fma(end - *x, weight, *x)
     } else {
-        let rest = F::from_f64(1.0) - weight;
-        *x = lanes(|i| (x[i] - end[i]).mul_add(rest, end[i]));
-    }
+        fma(*x - end, X::Element::ONE - weight, end)
+    };
 }
 
 /// The gradient with its sign and L2 penalty: `±g + weight_decay·p`.
 #[inline(always)]
-fn gradient<F: Real>(g: &mut Block<F>, p: &Block<F>, maximize: bool, weight_decay: F) {
+fn gradient<S: Simd, X: Vf<S>>(g: &mut X, p: X, maximize: bool, weight_decay: X::Element) {
     if maximize {
-        *g = lanes(|i| -g[i]);
+        *g = -*g;
     }
-    if weight_decay != F::default() {
+    if weight_decay != X::Element::ZERO {
         add(g, p, weight_decay);
     }
 }
@@ -76,24 +65,24 @@ pub(super) struct Sgd<F> {
     pub lr: F,
 }
 
-impl<F: Real> Rule<F> for Sgd<F> {
+impl<F: Math> Rule<F> for Sgd<F> {
     #[inline(always)]
-    fn update(self, p: &mut Block<F>, mut g: Block<F>, [buffer, ..]: &mut [Block<F>; STATES]) {
-        gradient(&mut g, p, self.maximize, self.weight_decay);
+    fn update<S: Simd>(self, p: &mut V<S, F>, mut g: V<S, F>, [buffer, ..]: &mut [V<S, F>; STATES]) {
+        gradient(&mut g, *p, self.maximize, self.weight_decay);
         if let Some(momentum) = self.momentum {
             if self.first {
                 *buffer = g;
             } else {
-                mul(buffer, momentum);
-                add(buffer, &g, self.undamped);
+                *buffer = *buffer * momentum;
+                add(buffer, g, self.undamped);
             }
             if self.nesterov {
-                add(&mut g, buffer, momentum);
+                add(&mut g, *buffer, momentum);
             } else {
                 g = *buffer;
             }
         }
-        add(p, &g, self.lr);
+        add(p, g, self.lr);
     }
 }
 
@@ -116,26 +105,28 @@ pub(super) struct Adam<F> {
     pub amsgrad: bool,
 }
 
-impl<F: Real> Rule<F> for Adam<F> {
+impl<F: Math> Rule<F> for Adam<F> {
     #[inline(always)]
-    fn update(self, p: &mut Block<F>, mut g: Block<F>, [avg, square, largest]: &mut [Block<F>; STATES]) {
-        gradient(&mut g, p, self.maximize, self.weight_decay);
+    fn update<S: Simd>(
+        self,
+        p: &mut V<S, F>,
+        mut g: V<S, F>,
+        [avg, square, largest]: &mut [V<S, F>; STATES],
+    ) {
+        gradient(&mut g, *p, self.maximize, self.weight_decay);
         if let Some(shrink) = self.shrink {
-            mul(p, shrink);
+            *p = *p * shrink;
         }
-        lerp(avg, &g, self.weight1);
-        mul(square, self.beta2);
-        add_square(square, &g, self.weight2);
+        lerp(avg, g, self.weight1);
+        *square = *square * self.beta2;
+        add_square(square, g, self.weight2);
         if self.amsgrad {
             // NaN wins, as in `torch.maximum`.
-            *largest = lanes(|i| {
-                let (a, b) = (largest[i], square[i]);
-                if a > b || a.is_nan() { a } else { b }
-            });
+            *largest = pick(largest.simd_gt(*square) | largest.is_nan(), *largest, *square);
         }
-        let second = if self.amsgrad { largest } else { square };
-        let denominator = lanes(|i| second[i].sqrt() / self.root_correction2 + self.eps);
-        add_quotient(p, avg, &denominator, self.step_size);
+        let second = if self.amsgrad { *largest } else { *square };
+        let denominator = second.sqrt() / splat_like(*p, self.root_correction2) + self.eps;
+        add_quotient(p, *avg, denominator, self.step_size);
     }
 }
 
@@ -153,24 +144,24 @@ pub(super) struct RmsProp<F> {
     pub lr: F,
 }
 
-impl<F: Real> Rule<F> for RmsProp<F> {
+impl<F: Math> Rule<F> for RmsProp<F> {
     #[inline(always)]
-    fn update(self, p: &mut Block<F>, mut g: Block<F>, [square, avg, buffer]: &mut [Block<F>; STATES]) {
-        gradient(&mut g, p, self.maximize, self.weight_decay);
-        mul(square, self.alpha);
-        add_square(square, &g, self.weight);
+    fn update<S: Simd>(self, p: &mut V<S, F>, mut g: V<S, F>, [square, avg, buffer]: &mut [V<S, F>; STATES]) {
+        gradient(&mut g, *p, self.maximize, self.weight_decay);
+        *square = *square * self.alpha;
+        add_square(square, g, self.weight);
         let mut variance = *square;
         if self.centered {
-            lerp(avg, &g, self.weight);
-            add_square(&mut variance, avg, F::from_f64(-1.0));
+            lerp(avg, g, self.weight);
+            add_square(&mut variance, *avg, -F::ONE);
         }
-        let root = lanes(|i| variance[i].sqrt() + self.eps);
+        let root = variance.sqrt() + self.eps;
         if let Some(momentum) = self.momentum {
-            mul(buffer, momentum);
-            add_quotient(buffer, &g, &root, F::from_f64(1.0));
-            add(p, buffer, self.lr);
+            *buffer = *buffer * momentum;
+            add_quotient(buffer, g, root, F::ONE);
+            add(p, *buffer, self.lr);
         } else {
-            add_quotient(p, &g, &root, self.lr);
+            add_quotient(p, g, root, self.lr);
         }
     }
 }
@@ -184,12 +175,12 @@ pub(super) struct Adagrad<F> {
     pub lr: F,
 }
 
-impl<F: Real> Rule<F> for Adagrad<F> {
+impl<F: Math> Rule<F> for Adagrad<F> {
     #[inline(always)]
-    fn update(self, p: &mut Block<F>, mut g: Block<F>, [sum, ..]: &mut [Block<F>; STATES]) {
-        gradient(&mut g, p, self.maximize, self.weight_decay);
-        add_square(sum, &g, F::from_f64(1.0));
-        let root = lanes(|i| sum[i].sqrt() + self.eps);
-        add_quotient(p, &g, &root, self.lr);
+    fn update<S: Simd>(self, p: &mut V<S, F>, mut g: V<S, F>, [sum, ..]: &mut [V<S, F>; STATES]) {
+        gradient(&mut g, *p, self.maximize, self.weight_decay);
+        add_square(sum, g, F::ONE);
+        let root = sum.sqrt() + self.eps;
+        add_quotient(p, g, root, self.lr);
     }
 }
