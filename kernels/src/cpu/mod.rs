@@ -25,6 +25,7 @@ mod scan;
 mod softmax;
 mod sort;
 pub(crate) mod stream;
+mod team;
 #[cfg(test)]
 mod test_support;
 

@@ -1,8 +1,10 @@
 //! Work on several threads, split so that the thread count never shows in the result.
 
+use super::team::Team;
 use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// Below this much work per piece (in units of about a nanosecond) a thread hand-over costs more than it saves.
 pub const GRAIN: usize = if cfg!(miri) { 16 } else { 20_000 };
@@ -32,14 +34,13 @@ pub fn for_each_job(n: usize, parallel: bool, grain: usize, f: &(dyn Fn(usize) +
             s.spawn(|| (0..n).step_by(2).for_each(f));
             (1..n).step_by(2).for_each(f);
         });
-    } else {
+    } else if rayon::current_thread_index().is_some() {
+        // The program has put this thread into a pool of its own.
         (0..n).into_par_iter().with_min_len(grain).for_each(f);
+    } else {
+        static TEAM: OnceLock<Team> = OnceLock::new();
+        TEAM.get_or_init(|| Team::new(num_threads())).run(n, grain, f);
     }
-}
-
-/// Runs `f` on a thread of the pool, so that several parallel steps enter it only once.
-pub fn in_pool(f: impl FnOnce() + Send) {
-    if cfg!(miri) || rayon::current_thread_index().is_some() { f() } else { rayon::scope(|_| f()) }
 }
 
 /// The number of threads kernels run on.

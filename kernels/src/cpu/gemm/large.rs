@@ -8,7 +8,7 @@ use super::pack::*;
 use super::real::*;
 use super::scratch::Scratch;
 use super::sizes::*;
-use crate::cpu::par::{SharedMut, for_each_job, in_pool, num_threads};
+use crate::cpu::par::{SharedMut, for_each_job, num_threads};
 use crate::cpu::simd::Simd;
 use crate::simd;
 
@@ -51,13 +51,8 @@ fn each<I: Sync>(items: &[I], parallel: bool, f: impl Fn(&I) + Sync) {
 /// # Safety
 /// The product's operands are readable, its target is writable and used by no one else.
 pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
-    if parallel && p.work() >= PARALLEL && num_threads() > 1 {
-        // SAFETY: the caller's promise.
-        in_pool(|| unsafe { blocks(p, true) });
-    } else {
-        // SAFETY: the caller's promise.
-        unsafe { blocks(p, false) }
-    }
+    // SAFETY: the caller's promise.
+    unsafe { blocks(p, parallel && p.work() >= PARALLEL && num_threads() > 1) }
 }
 
 unsafe fn blocks<T: Real>(p: &Product<T>, parallel: bool) {
