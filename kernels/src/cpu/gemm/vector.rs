@@ -15,7 +15,7 @@ const fn split<T>() -> usize {
     64 / size_of::<T>()
 }
 /// Columns whose sums are held at once while reading rows.
-const CHUNK: usize = if cfg!(miri) { 32 } else { 1024 };
+const CHUNK: usize = if cfg!(miri) { 32 } else { 2048 };
 /// Bytes to read from which on several threads read them.
 const PARALLEL: usize = if cfg!(miri) { 2000 } else { 1 << 19 };
 /// Columns read side by side.
@@ -40,7 +40,7 @@ pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
         // A core reads about 20 bytes in a nanosecond.
         let cost = (p.k * size_of::<T>()) as f64 * 0.05;
         // SAFETY: ranges of columns are different elements of the target.
-        par::for_each_range(p.n, if by_rows { CHUNK / 2 } else { 64 }, cost, |r| unsafe {
+        par::for_each_range(p.n, if by_rows { CHUNK / 8 } else { 64 }, cost, |r| unsafe {
             columns(p, row, r.start, r.len(), by_rows)
         });
     } else {
@@ -94,6 +94,8 @@ unsafe fn along_rows<S: Simd, T: Real>(s: S, p: &Product<T>, row: &[T]) {
                             let sum = sums.add(v * lanes);
                             let mut total = load::<S, T>(s, sum);
                             for i in 0..ROWS {
+                                // The row below, which is the next part's: so far apart, the processor does not guess it.
+                                prefetch(b.at(at(i) + 1, place(v)));
                                 total = load::<S, T>(s, b.at(at(i), place(v))).mul_add(x[i], total);
                             }
                             store::<S, T>(total, sum);
