@@ -157,12 +157,15 @@ impl<V: Value> Walk<V> {
         };
         let output = rules.output(node, self.options.create_graph);
         let mut next = 0;
-        for rule in &rules.list {
+        for (i, rule) in rules.list.iter().enumerate() {
             let first = next;
             match rule {
                 Rule::Pass => {
                     next += 1;
                     if self.wants(&node.inputs[first]) {
+                        if i + 1 == rules.list.len() {
+                            return self.deliver(node, first, || grad);
+                        }
                         self.deliver(node, first, || grad.clone())?;
                     }
                 }

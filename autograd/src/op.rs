@@ -173,7 +173,7 @@ impl<V: Value> Op<V> {
             return self.value;
         }
         // The value came from untracked work; a clone of it is the detached output.
-        let output = self.keeps_output.then(|| self.value.clone().with_node(None));
+        let output = self.keeps_output.then(|| Box::new(self.value.clone().with_node(None)));
         let rules = Recorded::Owned(Rules { list: self.rules, output });
         let node = Node::new(self.name, self.location, self.value.meta(), self.inputs, rules);
         self.value.with_node(Some(Arc::new(node)))

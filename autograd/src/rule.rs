@@ -27,15 +27,16 @@ pub(crate) struct Joint<V> {
 
 pub(crate) struct Rules<V> {
     pub list: SmallVec<[Rule<V>; 2]>,
-    /// The op's own output, if a rule asked for it: detached, or the node would own itself.
-    pub output: Option<V>,
+    /// The op's own output, if a rule asked for it: detached, or the node would own itself. Boxed, since most
+    /// nodes have none.
+    pub output: Option<Box<V>>,
 }
 
 impl<V: Value> Rules<V> {
     /// The saved output as a rule should see it: on the tape again if what the rule does is recorded, so that
     /// second derivatives flow through it.
     pub fn output(&self, node: &Arc<Node<V>>, attach: bool) -> Option<V> {
-        let output = self.output.clone()?;
+        let output = V::clone(self.output.as_ref()?);
         Some(if attach { output.with_node(Some(node.clone())) } else { output })
     }
 }

@@ -8,6 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 use std::sync::{Arc, Mutex};
 
+use smallvec::SmallVec;
+
 use crate::node::{Extra, Inputs};
 use crate::rule::Recorded;
 use crate::{Node, Value};
@@ -37,6 +39,11 @@ impl Drop for Busy {
 type Contents<V> = (Inputs<V>, Recorded<V>, Option<Box<Mutex<Extra<V>>>>);
 
 impl<V: Value> Node<V> {
+    fn owns_inputs_only(&mut self) -> bool {
+        let recorded = self.recorded.get_mut().unwrap_or_else(|e| e.into_inner());
+        matches!(recorded, Recorded::Freed) && self.extra.get().is_none()
+    }
+
     fn take_contents(&mut self) -> Contents<V> {
         let recorded = self.recorded.get_mut().unwrap_or_else(|e| e.into_inner());
         (mem::take(&mut self.inputs), mem::replace(recorded, Recorded::Freed), self.extra.take())
@@ -48,6 +55,9 @@ impl<V: Value> Drop for Node<V> {
         if self.inputs.is_empty() {
             return; // a leaf, or already taken apart below
         }
+        if self.owns_inputs_only() && self.inputs.iter().all(|input| Arc::strong_count(input) > 1) {
+            return; // as a walk leaves it: nothing ends with it
+        }
         let contents = self.take_contents();
         if BUSY.get() {
             // Only while the thread itself ends is the queue gone; then the contents are dropped right here.
@@ -55,7 +65,7 @@ impl<V: Value> Drop for Node<V> {
             return;
         }
         let _busy = Busy::start();
-        let mut stack: Vec<_> = contents.0.into_vec();
+        let mut stack: SmallVec<[_; 8]> = contents.0.into_iter().collect();
         // The stack still owns the inputs, so saved values that die here end no further node.
         drop((contents.1, contents.2));
         loop {

@@ -2,17 +2,27 @@
 
 use smallvec::SmallVec;
 
-/// Sizes, one per dimension. Up to six dimensions need no allocation.
-pub type Dims = SmallVec<[usize; 6]>;
+/// Sizes, one per dimension. Up to four dimensions need no allocation; room for more would be moved around
+/// with every tensor.
+pub type Dims = SmallVec<[usize; 4]>;
 /// Signed steps in elements, one per dimension.
-pub type Strides = SmallVec<[isize; 6]>;
+pub type Strides = SmallVec<[isize; 4]>;
 
 /// Shape, strides (in elements, may be zero or negative) and the offset of the first element.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub struct Layout {
     shape: Dims,
     strides: Strides,
     offset: usize,
+}
+
+impl Clone for Layout {
+    #[inline]
+    fn clone(&self) -> Self {
+        // Copies bytes, where a derived clone goes number by number.
+        let (shape, strides) = (Dims::from_slice(&self.shape), Strides::from_slice(&self.strides));
+        Layout { shape, strides, offset: self.offset }
+    }
 }
 
 /// Row-major strides of a shape.
@@ -28,6 +38,9 @@ pub fn contiguous_strides(shape: &[usize]) -> Strides {
 
 /// The shape two shapes broadcast to (NumPy's rule), or `None` where they do not fit.
 pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Dims> {
+    if a == b {
+        return Some(a.into());
+    }
     let n = a.len().max(b.len());
     let at = |s: &[usize], i: usize| if i + s.len() >= n { s[i + s.len() - n] } else { 1 };
     (0..n)

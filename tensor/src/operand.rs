@@ -83,10 +83,11 @@ impl Operand {
     }
     /// Tracked cast; numbers stay as they are.
     #[track_caller]
-    fn cast(self, dtype: DType) -> Self {
-        match self {
-            Operand::Tensor(t) if t.dtype() != dtype => Operand::Tensor(t.to_dtype(dtype)),
-            o => o,
+    fn cast(&mut self, dtype: DType) {
+        if let Operand::Tensor(t) = self
+            && t.dtype() != dtype
+        {
+            *t = t.to_dtype(dtype);
         }
     }
     /// 0 for numbers, 1 for 0-d tensors, 2 for others: the priority in type promotion.
@@ -110,6 +111,11 @@ impl Operand {
 /// The dtype two operands meet in (`torch.result_type`): a higher category (bool < integer <
 /// float) wins; within one, tensors with dimensions win over 0-d tensors, and those over numbers.
 pub fn result_type(a: &Operand, b: &Operand) -> DType {
+    if let (Operand::Tensor(a), Operand::Tensor(b)) = (a, b)
+        && a.dtype() == b.dtype()
+    {
+        return a.dtype();
+    }
     let category = |d: DType| if d.is_float() { 2 } else { d.is_int() as usize };
     let mut by_rank = [None; 3];
     for o in [a, b] {
@@ -139,18 +145,24 @@ pub(crate) enum Promotion {
 }
 
 /// Two operands of one dtype whose shapes broadcast.
-pub(crate) struct Pair {
-    pub a: Operand,
-    pub b: Operand,
+pub(crate) struct Pair<'a> {
+    pub a: &'a Operand,
+    pub b: &'a Operand,
     pub dtype: DType,
     pub shape: Dims,
     pub device: Device,
 }
 
-impl Pair {
+impl<'a> Pair<'a> {
+    /// Casts the operands to the dtype they meet in.
     #[track_caller]
-    pub fn new(op: &'static str, a: Operand, b: Operand, promotion: Promotion) -> Result<Pair> {
-        let mut dtype = result_type(&a, &b);
+    pub fn new(
+        op: &'static str,
+        a: &'a mut Operand,
+        b: &'a mut Operand,
+        promotion: Promotion,
+    ) -> Result<Self> {
+        let mut dtype = result_type(a, b);
         if promotion == Promotion::Float && !dtype.is_float() {
             dtype = DType::F32;
         }
@@ -168,7 +180,12 @@ impl Pair {
     }
 
     #[track_caller]
-    pub fn with_dtype(op: &'static str, a: Operand, b: Operand, dtype: DType) -> Result<Pair> {
+    pub fn with_dtype(
+        op: &'static str,
+        a: &'a mut Operand,
+        b: &'a mut Operand,
+        dtype: DType,
+    ) -> Result<Self> {
         let shape = broadcast_shapes(a.shape(), b.shape()).ok_or_else(|| {
             let message = format!(
                 "shapes {:?} and {:?} do not broadcast: sizes must be equal or 1, counted from the last dimension",
@@ -184,19 +201,21 @@ impl Pair {
             (Some(x), _) | (_, Some(x)) => x.device(),
             _ => Device::Cpu,
         };
-        Ok(Pair { a: a.cast(dtype), b: b.cast(dtype), dtype, shape, device })
+        a.cast(dtype);
+        b.cast(dtype);
+        Ok(Pair { a, b, dtype, shape, device })
     }
 
-    /// Layouts broadcast to the common shape.
-    fn layouts(&self) -> [Option<Layout>; 2] {
-        [&self.a, &self.b]
-            .map(|o| o.tensor().map(|t| t.layout().broadcast_to(&self.shape).expect("shapes were checked")))
+    /// The layout broadcast to the common shape, for tensors of another.
+    fn broadcast(&self, o: &Operand) -> Option<Layout> {
+        let t = o.tensor().filter(|t| t.shape() != self.shape.as_slice())?;
+        Some(t.layout().broadcast_to(&self.shape).expect("shapes were checked"))
     }
 
     /// The result of a binary kernel. A number as exponent has a kernel of its own, which multiplies and takes
     /// roots where it can.
     pub fn compute(&self, op: &'static str, kernel: BinaryOp) -> Result<Tensor> {
-        match (kernel, &self.b) {
+        match (kernel, self.b) {
             (BinaryOp::Pow, Operand::Scalar(p)) if !self.dtype.is_float() && p.to_i64() < 0 => {
                 Err(Error::dtype(op, "integers to negative powers are no integers; use a float exponent"))
             }
@@ -221,11 +240,22 @@ impl Pair {
         kernel: BinaryOp,
         run: impl FnOnce(&'static dyn Backend, Src, Src, ViewMut) -> taper_kernels::Result,
     ) -> Result<Tensor> {
-        let layouts = self.layouts();
-        let both: SmallVec<[&Layout; 2]> = layouts.iter().flatten().collect();
+        if let (Operand::Tensor(a), Operand::Tensor(b)) = (self.a, self.b)
+            && a.shape() == b.shape()
+            && a.is_contiguous()
+            && b.is_contiguous()
+        {
+            // What is true of most operations needs no further look at the dimensions.
+            let layout = Layout::contiguous(a.shape());
+            let (a, b) = (Src::View(a.as_view()), Src::View(b.as_view()));
+            return Tensor::produce_in(op, layout, dtype, self.device, |k, out| run(k, a, b, out));
+        }
+        let operands = [(self.a, self.broadcast(self.a)), (self.b, self.broadcast(self.b))];
+        let layouts = operands.iter().map(|(o, l)| l.as_ref().or(o.tensor().map(Tensor::layout)));
+        let both: SmallVec<[&Layout; 2]> = layouts.flatten().collect();
         let layout = layout_for(&self.shape, &both);
         Tensor::produce_in(op, layout, dtype, self.device, |k, out| {
-            let [a, b] = [(&self.a, &layouts[0]), (&self.b, &layouts[1])].map(|(o, layout)| match o {
+            let [a, b] = operands.each_ref().map(|(o, layout)| match o {
                 Operand::Scalar(s) => Src::Scalar(settled(*s, kernel, self.dtype)),
                 o => src(o, layout),
             });

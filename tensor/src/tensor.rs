@@ -5,7 +5,9 @@ use crate::error::{Error, Result, ok};
 use std::fmt;
 use std::sync::Arc;
 use taper_autograd::{self as autograd, BackwardOptions, HookHandle, Node, Value};
-use taper_kernels::{self as kernels, Backend, DType, Device, Dims, Layout, Scalar, Storage, View, ViewMut};
+use taper_kernels::{
+    self as kernels, Backend, BinaryOp, DType, Device, Dims, Layout, Scalar, Src, Storage, View, ViewMut,
+};
 
 /// An n-dimensional array with a dtype, a device and a place on the tape.
 ///
@@ -68,8 +70,17 @@ impl Value for Tensor {
         Tensor::add(self, other)
     }
     fn accumulate(mut self, other: &Self) -> Self {
-        self.add_(other);
-        self
+        let device = self.device();
+        match Arc::get_mut(&mut self.storage) {
+            Some(memory) if !self.layout.may_overlap() => {
+                // Both agree in shape and dtype: straight to the kernel.
+                let out = ViewMut::new(memory, self.dtype, &self.layout);
+                let add = |b: &dyn Backend| b.binary(BinaryOp::Add, Src::Out, other.as_view().into(), out);
+                ok(device.backend().and_then(add).map_err(Error::kernel("add")));
+                self
+            }
+            _ => Tensor::add(&self, other),
+        }
     }
     #[track_caller]
     fn fit(self, meta: &Meta) -> Self {

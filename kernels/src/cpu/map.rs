@@ -57,6 +57,18 @@ pub(crate) fn map<const K: usize, const N: usize>(
     if numel == 0 {
         return;
     }
+    if numel as f64 * cost < par::GRAIN as f64 && at_once(&out, out_lane, &inputs, lanes) {
+        let to = out.storage.as_cpu_mut().expect(ELSEWHERE).bytes_mut();
+        let to = to[out.layout.offset() * out_lane.size..][..numel * out_lane.size].as_mut_ptr();
+        let sources = std::array::from_fn(|k| match inputs[k] {
+            Src::View(v) => {
+                let from = v.storage.as_cpu().expect(ELSEWHERE).bytes();
+                from[v.layout.offset() * lanes[k].size..][..numel * lanes[k].size].as_ptr()
+            }
+            _ => to.cast_const(),
+        });
+        return kernel(sources, to, numel);
+    }
     let scalars: [u64; K] = inputs.map(|i| if let Src::Scalar(s) = i { scalar(s) } else { 0 });
     // Operands read badly in the output's order are put into it first.
     let moved: [Option<(Storage, Layout)>; K] = std::array::from_fn(|k| match inputs[k] {
@@ -96,6 +108,22 @@ pub(crate) fn map<const K: usize, const N: usize>(
     }
     let job = Job { walk, ports, chunk, kernel };
     par::for_each_range(numel, chunk, cost, |r| job.range(r));
+}
+
+/// Whether the operands lie side by side as the kernel wants them: what is small needs no driver then.
+fn at_once<const K: usize>(
+    out: &ViewMut,
+    out_lane: &Lane,
+    inputs: &[Src; K],
+    lanes: [&'static Lane; K],
+) -> bool {
+    let plain = |layout: &Layout, lane: &Lane| lane.direct && layout.is_contiguous();
+    plain(out.layout, out_lane)
+        && inputs.iter().zip(lanes).all(|(input, lane)| match input {
+            Src::Out => true,
+            Src::View(v) => plain(v.layout, lane),
+            Src::Scalar(_) => false,
+        })
 }
 
 /// The walk over the output and the inputs, quickly where all are contiguous.

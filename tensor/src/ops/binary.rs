@@ -7,6 +7,7 @@ use taper_autograd::{Op, op};
 use taper_kernels::{BinaryOp, DType};
 
 /// Records a rule for an operand that may be a plain number.
+#[inline]
 pub(crate) fn wrt<F>(o: Op<Tensor>, x: &Operand, rule: impl FnOnce() -> F) -> Op<Tensor>
 where
     F: Fn(&Tensor) -> Tensor + Send + Sync + 'static,
@@ -17,11 +18,24 @@ where
     }
 }
 
-/// Each entry: method and `try_` twin, names of the operands, kernel, promotion, and for each operand
-/// what its rule saves and the rule. The engine sums over broadcast dimensions.
+/// One operand's rule: the gradient goes on as it is (`same`), or what the rule saves, and the rule.
+macro_rules! rule {
+    ($o:ident, $x:ident, same) => {
+        match $x {
+            Operand::Tensor(t) => $o.wrt_same(t),
+            Operand::Scalar(_) => $o,
+        }
+    };
+    ($o:ident, $x:ident, [$($saved:ident),*] |$g:ident| $gradient:expr) => {
+        wrt($o, $x, || { $(let $saved = $saved.clone();)* move |$g: &Tensor| { $(let $saved = &$saved;)* $gradient } })
+    };
+}
+
+/// Each entry: method and `try_` twin, names of the operands, kernel, promotion, and each operand's rule. The
+/// engine sums over broadcast dimensions.
 macro_rules! binary {
     ($($(#[$doc:meta])* $name:ident $try_name:ident ($a:ident, $b:ident) => $kernel:ident, $promotion:ident;
-        $([$($sa:ident),*] |$ga:ident| $da:expr, [$($sb:ident),*] |$gb:ident| $db:expr;)?)*) => {
+        $({$($rule_a:tt)*} {$($rule_b:tt)*})?)*) => {
         impl Tensor { $(
             $(#[$doc])*
             ///
@@ -43,14 +57,14 @@ macro_rules! binary {
             use super::*;
             $(
                 #[track_caller]
-                pub fn $name(a: Operand, b: Operand) -> Result<Tensor> {
+                pub fn $name(mut a: Operand, mut b: Operand) -> Result<Tensor> {
                     let name = stringify!($name);
-                    let p = Pair::new(name, a, b, Promotion::$promotion)?;
+                    let p = Pair::new(name, &mut a, &mut b, Promotion::$promotion)?;
                     let o = op(name, p.compute(name, BinaryOp::$kernel)?);
                     $(
                         let ($a, $b) = (p.a, p.b);
-                        let o = wrt(o, &$a, || { $(let $sa = $sa.clone();)* move |$ga: &Tensor| { $(let $sa = &$sa;)* $da } });
-                        let o = wrt(o, &$b, || { $(let $sb = $sb.clone();)* move |$gb: &Tensor| { $(let $sb = &$sb;)* $db } });
+                        let o = rule!(o, $a, $($rule_a)*);
+                        let o = rule!(o, $b, $($rule_b)*);
                     )?
                     Ok(o.done())
                 }
@@ -62,43 +76,43 @@ macro_rules! binary {
 binary! {
     /// `self + other`.
     add try_add (a, b) => Add, Same;
-        [] |g| g.clone(), [] |g| g.clone();
+        {same} {same}
     /// `self − other`.
     sub try_sub (a, b) => Sub, NoBool;
-        [] |g| g.clone(), [] |g| -g;
+        {same} {[] |g| -g}
     /// `self · other`.
     mul try_mul (a, b) => Mul, Same;
-        [b] |g| g.mul(b), [a] |g| g.mul(a);
+        {[b] |g| g.mul(b)} {[a] |g| g.mul(a)}
     /// `self / other`; integers divide as f32.
     div try_div (a, b) => Div, Float;
-        [b] |g| g.div(b), [a, b] |g| -g.mul(a).div(b).div(b);
+        {[b] |g| g.div(b)} {[a, b] |g| -g.mul(a).div(b).div(b)}
     /// Quotient rounded down (`torch.floor_divide`, `div(rounding_mode="floor")`); its derivative is 0.
     /// Integers stay integers, and panic for a zero divisor.
     floor_divide try_floor_divide (a, b) => FloorDiv, Same;
-        [] |g| g.zeros_like(), [] |g| g.zeros_like();
+        {[] |g| g.zeros_like()} {[] |g| g.zeros_like()}
     /// Quotient rounded towards 0 (`torch.div(rounding_mode="trunc")`); its derivative is 0. Integers stay
     /// integers, and panic for a zero divisor.
     trunc_divide try_trunc_divide (a, b) => TruncDiv, Same;
-        [] |g| g.zeros_like(), [] |g| g.zeros_like();
+        {[] |g| g.zeros_like()} {[] |g| g.zeros_like()}
     /// Remainder with the dividend's sign (`torch.fmod`, C's `%`). Integers panic for a zero divisor.
     fmod try_fmod (a, b) => Fmod, Same;
-        [] |g| g.clone(), [a, b] |g| -(g * ok(operate::trunc_divide(a.clone(), b.clone())));
+        {same} {[a, b] |g| -(g * ok(operate::trunc_divide(a.clone(), b.clone())))}
     /// Remainder with the divisor's sign (`torch.remainder`, Python's `%`). Integers panic for a zero divisor.
     remainder try_remainder (a, b) => Rem, Same;
-        [] |g| g.clone(), [a, b] |g| -(g * ok(operate::floor_divide(a.clone(), b.clone())));
+        {same} {[a, b] |g| -(g * ok(operate::floor_divide(a.clone(), b.clone())))}
     /// `self` to the power `other`. `0⁰ = 1`; the derivative in the exponent is 0 where the base is 0. Integers
     /// stay integers, and panic for an exponent that is a negative number.
     pow try_pow (a, b) => Pow, Same;
-        [a, b] |g| pow_base_grad(g, a, b), [a, b] |g| pow_exponent_grad(g, a, b);
+        {[a, b] |g| pow_base_grad(g, a, b)} {[a, b] |g| pow_exponent_grad(g, a, b)}
     /// The larger of two; NaN wins. Where they are equal each side gets half of the gradient.
     maximum try_maximum (a, b) => Maximum, Same;
-        [a, b] |g| share(g, a, b, true), [a, b] |g| share(g, b, a, true);
+        {[a, b] |g| share(g, a, b, true)} {[a, b] |g| share(g, b, a, true)}
     /// The smaller of two; NaN wins. Where they are equal each side gets half of the gradient.
     minimum try_minimum (a, b) => Minimum, Same;
-        [a, b] |g| share(g, a, b, false), [a, b] |g| share(g, b, a, false);
+        {[a, b] |g| share(g, a, b, false)} {[a, b] |g| share(g, b, a, false)}
     /// The angle of the point `(other, self)`, in radians.
     atan2 try_atan2 (a, b) => Atan2, Float;
-        [a, b] |g| g * over_norm(b, a, b), [a, b] |g| -(g * over_norm(a, a, b));
+        {[a, b] |g| g * over_norm(b, a, b)} {[a, b] |g| -(g * over_norm(a, a, b))}
     /// The bits that both have; "and" of bool. Integers and bool only.
     bitwise_and try_bitwise_and (a, b) => BitAnd, Bits;
     /// The bits that one or both have; "or" of bool. Integers and bool only.

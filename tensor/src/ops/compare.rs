@@ -17,7 +17,8 @@ macro_rules! compare {
             #[track_caller]
             pub fn $name(&self, other: impl Into<Operand>) -> Tensor {
                 let name = stringify!($name);
-                let p = ok(Pair::new(name, self.detach().into(), detached(other.into()), Promotion::Same));
+                let (mut a, mut b) = (self.detach().into(), detached(other.into()));
+                let p = ok(Pair::new(name, &mut a, &mut b, Promotion::Same));
                 ok(p.compare(name, CompareOp::$kernel))
             }
         )* }
@@ -78,9 +79,9 @@ impl Tensor {
                 format!("the condition must be bool, it is {}", condition.dtype()),
             ));
         }
-        let (a, b) = (a.into(), b.into());
+        let (mut a, mut b) = (a.into(), b.into());
         let dtype = result_type(&a, &b);
-        let p = Pair::with_dtype(name, a, b, dtype)?;
+        let p = Pair::with_dtype(name, &mut a, &mut b, dtype)?;
         let shape = broadcast_shapes(condition.shape(), &p.shape).ok_or_else(|| {
             let message = format!(
                 "the condition's shape {:?} does not broadcast with {:?}",
@@ -97,13 +98,13 @@ impl Tensor {
             [Some(c.layout()), la.as_ref(), lb.as_ref()].into_iter().flatten().collect();
         let layout = layout_for(&shape, &operands);
         let y = Tensor::produce_in(name, layout, dtype, c.device(), |k, out| {
-            k.select(c.as_view(), src(&p.a, &la), src(&p.b, &lb), out)
+            k.select(c.as_view(), src(p.a, &la), src(p.b, &lb), out)
         })?;
-        let o = wrt(op(name, y), &p.a, || {
+        let o = wrt(op(name, y), p.a, || {
             let c = c.clone();
             move |g: &Tensor| Tensor::where_(&c, g, 0.0)
         });
-        let o = wrt(o, &p.b, || {
+        let o = wrt(o, p.b, || {
             let c = c.clone();
             move |g: &Tensor| Tensor::where_(&c, 0.0, g)
         });

@@ -28,15 +28,17 @@ impl Tensor {
         }
         self.check_writable(name);
         let recorded = needs_grad(self) || other.tensor().is_some_and(needs_grad);
-        let dtype = crate::operand::result_type(&Operand::Tensor(self.detach()), &other);
+        let (mut this, mut other) = (Operand::Tensor(self.detach()), other);
+        let dtype = crate::operand::result_type(&this, &other);
         let fits = dtype == self.dtype() && (kernel != BinaryOp::Div || dtype.is_float());
         if recorded || !fits {
+            drop(this);
             let result = ok(function(Operand::Tensor(self.clone()), other));
             self.check_result(name, &result);
             *self = if result.dtype() == self.dtype() { result } else { result.to_dtype(self.dtype()) };
             return self;
         }
-        let p = ok(Pair::new(name, Operand::Tensor(self.detach()), other, Promotion::Same));
+        let p = ok(Pair::new(name, &mut this, &mut other, Promotion::Same));
         if p.shape.as_slice() != self.shape() {
             let message = format!(
                 "the result of shape {:?} does not fit in place into {:?}",
@@ -45,12 +47,11 @@ impl Tensor {
             );
             panic!("{}", Error::shape(name, message));
         }
-        let Pair { a, b, .. } = p;
-        drop(a); // a second owner of the memory would force a copy
-        let layout = b.tensor().map(|t| t.layout().broadcast_to(self.shape()).expect("checked above"));
+        drop(this); // a second owner of the memory would force a copy
+        let layout = other.tensor().map(|t| t.layout().broadcast_to(self.shape()).expect("checked above"));
         let backend = ok(self.device().backend().map_err(Error::kernel(name)));
         ok(backend
-            .binary(kernel, Src::Out, src(&b, &layout), self.as_view_mut())
+            .binary(kernel, Src::Out, src(&other, &layout), self.as_view_mut())
             .map_err(Error::kernel(name)));
         self
     }
