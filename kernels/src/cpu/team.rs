@@ -213,7 +213,9 @@ mod tests {
             assert_eq!(message.downcast_ref::<&str>(), Some(&"sixty"));
         }
         let sum = AtomicUsize::new(0);
-        team.run(10, 1, &|i| drop(sum.fetch_add(i, Relaxed)));
+        team.run(10, 1, &|i| {
+            sum.fetch_add(i, Relaxed);
+        });
         assert_eq!(sum.into_inner(), 45);
     }
 }
