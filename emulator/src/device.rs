@@ -67,16 +67,25 @@ impl Device {
 
     /// Loads a module from PTX text.
     pub fn load(&self, ptx: &str) -> Result<Module, PtxError> {
-        let memory = &self.memory;
-        let lock = || memory.lock().unwrap_or_else(|e| e.into_inner());
-        decode::load(
+        let taken = std::cell::RefCell::new(Vec::new());
+        let module = decode::load(
             ptx,
             self.profile.number(),
-            |bytes| lock().alloc(bytes.max(1)),
-            |address, bytes| {
-                let _ = lock().write(address, bytes);
+            |bytes| {
+                let start = self.memory().alloc(bytes.max(1))?;
+                taken.borrow_mut().push(start);
+                Some(start)
             },
-        )
+            |address, bytes| {
+                let _ = self.memory().write(address, bytes);
+            },
+        );
+        if module.is_err() {
+            for start in taken.into_inner() {
+                self.free(start);
+            }
+        }
+        module
     }
 
     /// Runs a kernel to its end. `params` holds the arguments at the offsets of

@@ -249,11 +249,6 @@ impl Memory {
             .clone()
     }
 
-    /// Device memory (not the host's) that is still allocated: start and bytes.
-    pub fn leaks(&self) -> Vec<(u64, u64)> {
-        self.live.values().filter(|a| a.layout.is_some()).map(|a| (a.start, a.len)).collect()
-    }
-
     /// The allocation that holds all these bytes, and the offset in it.
     pub fn find(&self, address: u64, len: u64) -> Option<(Arc<Allocation>, u64)> {
         let (start, a) = self.live.range(..=address).next_back()?;

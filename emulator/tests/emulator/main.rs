@@ -10,3 +10,4 @@ mod parser;
 mod programs;
 mod small;
 mod warp;
+mod workspace;

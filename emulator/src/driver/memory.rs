@@ -1,0 +1,408 @@
+//! Memory of the device and of the host, and copies between them.
+
+use super::state::{DEFAULT, Locked, Pinned, State, healthy, in_context};
+use super::stream::{HostPtr, Work};
+use super::{Code, Handle, give};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ffi::{c_int, c_void};
+
+/// The handle of the only memory pool.
+pub(super) const POOL: Handle = 0x20;
+
+impl State {
+    /// Whether all these bytes are pinned host memory.
+    pub fn pinned_range(&self, start: usize, len: usize) -> bool {
+        self.pinned
+            .range(..=start)
+            .next_back()
+            .is_some_and(|(&at, p)| start - at <= p.len && len <= p.len - (start - at))
+    }
+
+    fn room(&mut self, bytes: u64) -> Result<(), Code> {
+        let fits = |s: &State| {
+            let memory = s.device.memory();
+            memory.used.saturating_add(s.promised).saturating_add(bytes) <= memory.total
+        };
+        if bytes == 0 {
+            return Err(Code::InvalidValue);
+        }
+        if !fits(self) {
+            // Frees that wait in streams may make room.
+            self.run_all();
+            if !fits(self) {
+                return Err(Code::OutOfMemory);
+            }
+        }
+        Ok(())
+    }
+
+    fn alloc_async(&mut self, bytes: usize, stream: Handle) -> Result<u64, Code> {
+        let stream = self.stream(stream)?;
+        let bytes = bytes as u64;
+        self.room(bytes)?;
+        self.counts.allocations += 1;
+        let start = self.device.memory().reserve(bytes);
+        self.promised += bytes;
+        self.allocated.insert(start, bytes);
+        self.push(stream, Work::Alloc(start, bytes))?;
+        Ok(start)
+    }
+
+    fn check_range(&mut self, address: u64, bytes: usize) -> Result<(), Code> {
+        // Memory allocated in a stream exists later; its range is known already.
+        let known = self.device.memory().find(address, bytes as u64).is_some()
+            || self.allocated.iter().any(|(&start, &len)| {
+                address >= start && address - start <= len && bytes as u64 <= len - (address - start)
+            });
+        if known {
+            return Ok(());
+        }
+        let words = self.device.memory().table().explain(address, bytes as u64);
+        self.tell(&format!("a copy or fill of {bytes} bytes at {address:#x}: {words}"));
+        Err(Code::InvalidValue)
+    }
+
+    fn host_alloc(&mut self, bytes: usize, managed: bool) -> Result<usize, Code> {
+        if bytes == 0 {
+            return Err(Code::InvalidValue);
+        }
+        let layout = Layout::from_size_align(bytes, 4096).map_err(|_| Code::OutOfMemory)?;
+        // SAFETY: the size is not zero.
+        let start = unsafe { alloc_zeroed(layout) };
+        if start.is_null() {
+            return Err(Code::OutOfMemory);
+        }
+        self.pinned.insert(start as usize, Pinned { len: bytes, layout: Some(layout), managed });
+        // SAFETY: the memory lives until `host_free`, which unmaps it first.
+        unsafe { self.device.memory().map_host(start, bytes as u64) };
+        Ok(start as usize)
+    }
+
+    fn host_free(&mut self, start: usize, managed: bool) -> Result<(), Code> {
+        if self.pinned.get(&start).is_none_or(|p| p.layout.is_none() || p.managed != managed) {
+            return Err(Code::InvalidValue);
+        }
+        // Kernels that may use managed memory run first. Pinned memory is freed under pending
+        // copies, as it is on a device; the copy then says so.
+        if managed {
+            self.run_all();
+        }
+        self.device.free(start as u64);
+        if let Some(Pinned { layout: Some(layout), .. }) = self.pinned.remove(&start) {
+            // SAFETY: allocated with this layout by `host_alloc`.
+            unsafe { dealloc(start as *mut u8, layout) }
+        }
+        Ok(())
+    }
+
+    fn to_device(&mut self, to: u64, from: *const c_void, bytes: usize, stream: Handle) -> Result<(), Code> {
+        self.counts.to_device += 1;
+        self.counts.to_device_bytes += bytes as u64;
+        if bytes == 0 {
+            return Ok(());
+        }
+        if from.is_null() {
+            return Err(Code::InvalidValue);
+        }
+        self.check_range(to, bytes)?;
+        let work = if self.pinned_range(from as usize, bytes) {
+            Work::FromPinned(to, HostPtr(from as usize), bytes)
+        } else {
+            // SAFETY: the caller vouches for the bytes; pageable memory is read at once.
+            Work::ToDevice(to, unsafe { std::slice::from_raw_parts(from as *const u8, bytes) }.to_vec())
+        };
+        self.push(stream, work).map(|_| ())
+    }
+
+    /// Copies to pinned memory wait; those to pageable memory are done when the call returns.
+    fn to_host(&mut self, to: *mut c_void, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
+        self.counts.to_host += 1;
+        self.counts.to_host_bytes += bytes as u64;
+        if bytes == 0 {
+            return Ok(());
+        }
+        if to.is_null() {
+            return Err(Code::InvalidValue);
+        }
+        self.check_range(from, bytes)?;
+        let stream = self.stream(stream)?;
+        let ticket = self.push(stream, Work::ToHost(HostPtr(to as usize), from, bytes))?;
+        if !self.pinned_range(to as usize, bytes) {
+            self.run_until(stream, ticket);
+            return self.verdict();
+        }
+        Ok(())
+    }
+
+    fn on_device(&mut self, to: u64, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
+        self.counts.on_device += 1;
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.check_range(to, bytes)?;
+        self.check_range(from, bytes)?;
+        self.push(stream, Work::OnDevice(to, from, bytes as u64)).map(|_| ())
+    }
+
+    fn any(&mut self, to: u64, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
+        // Addresses of the device are larger than any of the host.
+        const DEVICE: u64 = 1 << 52;
+        match (to >= DEVICE, from >= DEVICE) {
+            (true, true) => self.on_device(to, from, bytes, stream),
+            (true, false) => self.to_device(to, from as *const c_void, bytes, stream),
+            (false, true) => self.to_host(to as *mut c_void, from, bytes, stream),
+            (false, false) => Err(Code::InvalidValue),
+        }
+    }
+
+    fn fill(&mut self, to: u64, pattern: &[u8], count: usize, stream: Handle) -> Result<(), Code> {
+        self.counts.fills += 1;
+        let bytes = count.checked_mul(pattern.len()).ok_or(Code::InvalidValue)?;
+        if to % pattern.len() as u64 != 0 {
+            return Err(Code::InvalidValue);
+        }
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.check_range(to, bytes)?;
+        self.push(stream, Work::Fill(to, pattern.to_vec(), count as u64)).map(|_| ())
+    }
+}
+
+/// A call that waits for what it started in the default stream.
+fn waiting(f: impl FnOnce(&mut State) -> Result<(), Code>) -> Result<(), Code> {
+    let mut s: Locked = healthy()?;
+    f(&mut s)?;
+    s.counts.synchronisations += 1;
+    s.drain(DEFAULT);
+    s.verdict()
+}
+
+super::export! {
+    /// Memory of the device, at once.
+    fn cuMemAlloc_v2(address: *mut u64, bytes: usize) {
+        let mut s = healthy()?;
+        s.room(bytes as u64)?;
+        s.counts.allocations += 1;
+        let start = s.device.alloc(bytes as u64).ok_or(Code::OutOfMemory)?;
+        s.allocated.insert(start, bytes as u64);
+        give(address, start)
+    }
+    /// Frees memory, after all work has been done.
+    fn cuMemFree_v2(address: u64) {
+        let mut s = in_context()?;
+        if address == 0 {
+            return Ok(());
+        }
+        s.run_all();
+        s.counts.frees += 1;
+        s.counts.synchronisations += 1;
+        if s.pinned.get(&(address as usize)).is_some_and(|p| p.managed) {
+            s.host_free(address as usize, true)?;
+            return s.verdict();
+        }
+        if s.allocated.remove(&address).is_none() {
+            let again = if s.device.memory().was_freed(address) { " (it was freed before)" } else { "" };
+            s.tell(&format!("free of {address:#x}, where nothing is allocated{again}"));
+            return Err(Code::InvalidValue);
+        }
+        s.device.free(address);
+        s.verdict()
+    }
+    /// Memory from a place in a stream on.
+    fn cuMemAllocAsync(address: *mut u64, bytes: usize, stream: Handle) {
+        let start = healthy()?.alloc_async(bytes, stream)?;
+        give(address, start)
+    }
+    /// As `cuMemAllocAsync`: there is one pool.
+    fn cuMemAllocFromPoolAsync(address: *mut u64, bytes: usize, _pool: Handle, stream: Handle) {
+        let start = healthy()?.alloc_async(bytes, stream)?;
+        give(address, start)
+    }
+    /// Memory up to a place in a stream.
+    fn cuMemFreeAsync(address: u64, stream: Handle) {
+        let mut s = in_context()?;
+        if address == 0 {
+            return Ok(());
+        }
+        let stream = s.stream(stream)?;
+        if s.allocated.remove(&address).is_none() {
+            s.tell(&format!("free of {address:#x}, where nothing is allocated"));
+            return Err(Code::InvalidValue);
+        }
+        s.counts.frees += 1;
+        s.push(stream, Work::Free(address))?;
+        s.verdict()
+    }
+    /// Memory that host and device share.
+    fn cuMemAllocManaged(address: *mut u64, bytes: usize, _flags: u32) {
+        let mut s = healthy()?;
+        s.counts.allocations += 1;
+        let start = s.host_alloc(bytes, true)?;
+        give(address, start as u64)
+    }
+    /// Pinned memory of the host.
+    fn cuMemHostAlloc(address: *mut usize, bytes: usize, _flags: u32) {
+        let start = healthy()?.host_alloc(bytes, false)?;
+        give(address, start)
+    }
+    /// Pinned memory of the host.
+    fn cuMemAllocHost_v2(address: *mut usize, bytes: usize) {
+        let start = healthy()?.host_alloc(bytes, false)?;
+        give(address, start)
+    }
+    /// Frees pinned memory.
+    fn cuMemFreeHost(address: usize) {
+        in_context()?.host_free(address, false)
+    }
+    /// Pins memory of the program.
+    fn cuMemHostRegister_v2(address: usize, bytes: usize, _flags: u32) {
+        let mut s = healthy()?;
+        if address == 0 || bytes == 0 {
+            return Err(Code::InvalidValue);
+        }
+        if s.pinned_range(address, 1) {
+            return Err(Code::AlreadyRegistered);
+        }
+        s.pinned.insert(address, Pinned { len: bytes, layout: None, managed: false });
+        // SAFETY: the caller keeps the memory until `cuMemHostUnregister`.
+        unsafe { s.device.memory().map_host(address as *mut u8, bytes as u64) };
+        Ok(())
+    }
+    /// Undoes `cuMemHostRegister_v2`.
+    fn cuMemHostUnregister(address: usize) {
+        let mut s = in_context()?;
+        if s.pinned.get(&address).is_none_or(|p| p.layout.is_some()) {
+            return Err(Code::NotRegistered);
+        }
+        s.run_all();
+        s.device.free(address as u64);
+        s.pinned.remove(&address);
+        Ok(())
+    }
+    /// Pinned memory has the same address on the device.
+    fn cuMemHostGetDevicePointer_v2(device: *mut u64, host: usize, _flags: u32) {
+        if !healthy()?.pinned_range(host, 1) {
+            return Err(Code::InvalidValue);
+        }
+        give(device, host as u64)
+    }
+    /// Free and total memory.
+    fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) {
+        let s = healthy()?;
+        let (used, all) = { let m = s.device.memory(); (m.used + s.promised, m.total) };
+        give(free, all.saturating_sub(used) as usize)?;
+        give(total, all as usize)
+    }
+    /// The allocation that an address lies in.
+    fn cuMemGetAddressRange_v2(base: *mut u64, bytes: *mut usize, address: u64) {
+        let s = healthy()?;
+        let (a, _) = s.device.memory().find(address, 1).ok_or(Code::NotFound)?;
+        if !base.is_null() {
+            give(base, a.start)?;
+        }
+        if bytes.is_null() { Ok(()) } else { give(bytes, a.len as usize) }
+    }
+
+    /// Host to device, done when it returns.
+    fn cuMemcpyHtoD_v2(to: u64, from: *const c_void, bytes: usize) {
+        waiting(|s| s.to_device(to, from, bytes, DEFAULT))
+    }
+    /// Device to host, done when it returns.
+    fn cuMemcpyDtoH_v2(to: *mut c_void, from: u64, bytes: usize) {
+        waiting(|s| s.to_host(to, from, bytes, DEFAULT))
+    }
+    /// Inside the device, in the default stream.
+    fn cuMemcpyDtoD_v2(to: u64, from: u64, bytes: usize) {
+        healthy()?.on_device(to, from, bytes, DEFAULT)
+    }
+    /// Between any two addresses, done when it returns.
+    fn cuMemcpy(to: u64, from: u64, bytes: usize) {
+        waiting(|s| s.any(to, from, bytes, DEFAULT))
+    }
+    /// Host to device, in a stream.
+    fn cuMemcpyHtoDAsync_v2(to: u64, from: *const c_void, bytes: usize, stream: Handle) {
+        healthy()?.to_device(to, from, bytes, stream)
+    }
+    /// Device to host, in a stream.
+    fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, bytes: usize, stream: Handle) {
+        healthy()?.to_host(to, from, bytes, stream)
+    }
+    /// Inside the device, in a stream.
+    fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: Handle) {
+        healthy()?.on_device(to, from, bytes, stream)
+    }
+    /// Between any two addresses, in a stream.
+    fn cuMemcpyAsync(to: u64, from: u64, bytes: usize, stream: Handle) {
+        healthy()?.any(to, from, bytes, stream)
+    }
+    /// Between contexts, which share one device.
+    fn cuMemcpyPeerAsync(to: u64, _to_context: Handle, from: u64, _from_context: Handle, bytes: usize, stream: Handle) {
+        healthy()?.on_device(to, from, bytes, stream)
+    }
+
+    /// Fills with a byte, in the default stream.
+    fn cuMemsetD8_v2(to: u64, value: u8, count: usize) {
+        healthy()?.fill(to, &[value], count, DEFAULT)
+    }
+    /// Fills with a 16-bit value, in the default stream.
+    fn cuMemsetD16_v2(to: u64, value: u16, count: usize) {
+        healthy()?.fill(to, &value.to_le_bytes(), count, DEFAULT)
+    }
+    /// Fills with a 32-bit value, in the default stream.
+    fn cuMemsetD32_v2(to: u64, value: u32, count: usize) {
+        healthy()?.fill(to, &value.to_le_bytes(), count, DEFAULT)
+    }
+    /// Fills with a byte, in a stream.
+    fn cuMemsetD8Async(to: u64, value: u8, count: usize, stream: Handle) {
+        healthy()?.fill(to, &[value], count, stream)
+    }
+    /// Fills with a 16-bit value, in a stream.
+    fn cuMemsetD16Async(to: u64, value: u16, count: usize, stream: Handle) {
+        healthy()?.fill(to, &value.to_le_bytes(), count, stream)
+    }
+    /// Fills with a 32-bit value, in a stream.
+    fn cuMemsetD32Async(to: u64, value: u32, count: usize, stream: Handle) {
+        healthy()?.fill(to, &value.to_le_bytes(), count, stream)
+    }
+
+    /// A pool, the same as every other.
+    fn cuMemPoolCreate(pool: *mut Handle, _properties: *const c_void) {
+        healthy()?;
+        give(pool, POOL)
+    }
+    /// Pools need no end.
+    fn cuMemPoolDestroy(_pool: Handle) {
+        in_context().map(|_| ())
+    }
+    /// Attributes of pools have no effect.
+    fn cuMemPoolSetAttribute(pool: Handle, _which: u32, _value: *mut c_void) {
+        healthy()?;
+        if pool == POOL { Ok(()) } else { Err(Code::InvalidValue) }
+    }
+    /// What the device holds; 64-bit attributes only.
+    fn cuMemPoolGetAttribute(pool: Handle, which: u32, value: *mut u64) {
+        let s = healthy()?;
+        if pool != POOL {
+            return Err(Code::InvalidValue);
+        }
+        match which {
+            // Reuse policies are 32-bit switches.
+            1..=3 => give(value as *mut c_int, 1),
+            5..=8 => { let used = s.device.memory().used; give(value, used) }
+            _ => give(value, 0),
+        }
+    }
+    /// Pools keep nothing.
+    fn cuMemPoolTrimTo(_pool: Handle, _bytes: usize) {
+        healthy().map(|_| ())
+    }
+    /// Managed memory is everywhere already.
+    fn cuMemPrefetchAsync(_address: u64, _bytes: usize, _device: c_int, stream: Handle) {
+        healthy()?.stream(stream).map(|_| ())
+    }
+    /// Advice has no effect.
+    fn cuMemAdvise(_address: u64, _bytes: usize, _advice: u32, _device: c_int) {
+        healthy().map(|_| ())
+    }
+}

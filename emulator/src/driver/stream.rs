@@ -1,0 +1,331 @@
+//! Streams: queues that run when something waits for them.
+
+use super::state::{DEFAULT, Event, LaunchWork, State, append, healthy, in_context};
+use super::{Code, Handle, give};
+use crate::error::FaultKind;
+use crate::exec::Dim;
+use std::collections::VecDeque;
+use std::ffi::{c_int, c_void};
+
+/// Entries a stream keeps before older ones are run, as a real queue would.
+const DEEPEST: usize = 1024;
+/// Bytes of host data that wait in streams before older work is run.
+const STAGED: usize = 256 << 20;
+
+/// A host address that outlives its use by the caller's word.
+#[derive(Clone, Copy)]
+pub(super) struct HostPtr(pub usize);
+
+/// Something a stream will do.
+pub(super) enum Work {
+    Launch(Box<LaunchWork>),
+    /// Data that was in pageable memory, read when the copy was asked for.
+    ToDevice(u64, Vec<u8>),
+    /// Pinned memory, read now.
+    FromPinned(u64, HostPtr, usize),
+    ToHost(HostPtr, u64, usize),
+    OnDevice(u64, u64, u64),
+    Fill(u64, Vec<u8>, u64),
+    Alloc(u64, u64),
+    Free(u64),
+    /// Passes an event.
+    Record(Handle),
+    /// Waits for a ticket of another stream.
+    Wait(Handle, u64),
+    Call(extern "C" fn(*mut c_void), HostPtr),
+}
+
+/// A queue of work. Each entry has a ticket, counted from 1.
+pub(super) struct Stream {
+    queue: VecDeque<Work>,
+    done: u64,
+    issued: u64,
+    /// It waits for the default stream, and that for it.
+    blocking: bool,
+    staged: usize,
+}
+
+impl Stream {
+    pub fn new(blocking: bool) -> Self {
+        Stream { queue: VecDeque::new(), done: 0, issued: 0, blocking, staged: 0 }
+    }
+}
+
+impl State {
+    /// The stream of a handle; 1 and 2 are names of the default stream.
+    pub fn stream(&self, handle: Handle) -> Result<Handle, Code> {
+        let handle = if handle <= 2 { DEFAULT } else { handle };
+        if self.streams.contains_key(&handle) { Ok(handle) } else { Err(Code::InvalidHandle) }
+    }
+
+    /// Puts work at a stream's end and returns its ticket.
+    pub fn push(&mut self, stream: Handle, work: Work) -> Result<u64, Code> {
+        let stream = self.stream(stream)?;
+        // The default stream and the blocking ones wait for each other.
+        if self.streams[&stream].blocking {
+            let others: Vec<(Handle, u64)> = self
+                .streams
+                .iter()
+                .filter(|(h, s)| {
+                    **h != stream && s.blocking && s.done < s.issued && (stream == DEFAULT || **h == DEFAULT)
+                })
+                .map(|(&h, s)| (h, s.issued))
+                .collect();
+            for (other, ticket) in others {
+                self.append(stream, Work::Wait(other, ticket));
+            }
+        }
+        let ticket = self.append(stream, work);
+        let (deep, staged) =
+            (self.streams[&stream].queue.len() > DEEPEST, self.streams[&stream].staged > STAGED);
+        if deep || staged {
+            self.run_until(stream, ticket - if staged { 0 } else { DEEPEST as u64 / 2 });
+        }
+        Ok(ticket)
+    }
+
+    fn append(&mut self, stream: Handle, work: Work) -> u64 {
+        let s = self.streams.get_mut(&stream).expect("the caller has checked it");
+        if let Work::ToDevice(_, data) = &work {
+            s.staged += data.len();
+        }
+        s.queue.push_back(work);
+        s.issued += 1;
+        s.issued
+    }
+
+    /// Whether a ticket has been reached; that of a destroyed stream has.
+    pub fn reached(&self, stream: Handle, ticket: u64) -> bool {
+        self.streams.get(&stream).is_none_or(|s| s.done >= ticket)
+    }
+
+    /// Runs a stream up to a ticket, and what it waits for.
+    pub fn run_until(&mut self, stream: Handle, ticket: u64) {
+        while !self.reached(stream, ticket) {
+            self.step(stream);
+        }
+    }
+
+    /// Runs one entry.
+    pub fn step(&mut self, stream: Handle) {
+        let Some(s) = self.streams.get_mut(&stream) else { return };
+        let Some(work) = s.queue.pop_front() else { return };
+        if let Work::ToDevice(_, data) = &work {
+            s.staged -= data.len();
+        }
+        if let Work::Wait(other, ticket) = work {
+            self.run_until(other, ticket);
+        } else {
+            self.perform(work);
+        }
+        if let Some(s) = self.streams.get_mut(&stream) {
+            s.done += 1;
+        }
+    }
+
+    /// Runs everything, the youngest stream first: nobody may rely on another order.
+    pub fn run_all(&mut self) {
+        let handles: Vec<Handle> = self.streams.keys().rev().copied().collect();
+        for handle in handles {
+            let issued = self.streams.get(&handle).map_or(0, |s| s.issued);
+            self.run_until(handle, issued);
+        }
+    }
+
+    /// Runs a stream to its end.
+    pub fn drain(&mut self, stream: Handle) {
+        if stream == DEFAULT {
+            let blocking: Vec<Handle> = self.streams.iter().filter(|s| s.1.blocking).map(|s| *s.0).collect();
+            for other in blocking {
+                let issued = self.streams[&other].issued;
+                self.run_until(other, issued);
+            }
+        } else {
+            let issued = self.streams.get(&stream).map_or(0, |s| s.issued);
+            self.run_until(stream, issued);
+        }
+    }
+
+    fn perform(&mut self, work: Work) {
+        // A device that failed does nothing any more; memory is still given back.
+        if self.sticky.is_some() && !matches!(work, Work::Free(_)) {
+            return;
+        }
+        let result = match work {
+            Work::Launch(launch) => {
+                self.run_kernel(&launch);
+                Ok(())
+            }
+            Work::ToDevice(to, data) => self.device.write(to, &data),
+            Work::FromPinned(to, from, len) => {
+                // SAFETY: pinned memory lies in the table; the caller of the copy keeps it.
+                let data = unsafe { std::slice::from_raw_parts(from.0 as *const u8, len) };
+                if self.pinned_range(from.0, len) {
+                    self.device.write(to, data)
+                } else {
+                    Err(format!(
+                        "a copy reads {len} bytes of pinned memory at {:#x} that was freed before it ran",
+                        from.0
+                    ))
+                }
+            }
+            Work::ToHost(to, from, len) => match self.device.read(from, len) {
+                Ok(data) => {
+                    // SAFETY: the caller of the copy gave `len` bytes; pinned ones are checked.
+                    unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), to.0 as *mut u8, len) }
+                    Ok(())
+                }
+                Err(e) => Err(e),
+            },
+            Work::OnDevice(to, from, len) => self.device.memory().copy(to, from, len),
+            Work::Fill(to, pattern, count) => self.device.memory().fill(to, &pattern, count),
+            Work::Alloc(start, len) => {
+                self.promised -= len;
+                self.device.memory().commit(start, len).ok_or_else(|| "out of memory in a stream".to_string())
+            }
+            Work::Free(start) => {
+                self.device.free(start);
+                Ok(())
+            }
+            Work::Record(event) => {
+                let now = self.instructions;
+                if let Some(Event { passed, .. }) = self.events.get_mut(&event) {
+                    *passed = Some(now);
+                }
+                Ok(())
+            }
+            Work::Wait(..) => Ok(()),
+            Work::Call(f, data) => {
+                f(data.0 as *mut c_void);
+                Ok(())
+            }
+        };
+        if let Err(words) = result {
+            self.fail(Code::IllegalAddress, &words);
+        }
+    }
+
+    fn run_kernel(&mut self, l: &LaunchWork) {
+        let table = self.device.memory().table();
+        match self.device.launch_with(&l.kernel, l.grid, l.block, l.dynamic, &l.params, &table, l.limit) {
+            Ok(counts) => {
+                self.instructions += counts.warp_instructions;
+                append("COUNTS", &(counts.json() + "\n"));
+            }
+            Err(fault) => {
+                let code = match fault.kind {
+                    FaultKind::OutOfBounds => Code::IllegalAddress,
+                    FaultKind::Misaligned => Code::Misaligned,
+                    FaultKind::Hang => Code::Timeout,
+                    FaultKind::Trap => Code::IllegalInstruction,
+                    _ => Code::LaunchFailed,
+                };
+                let Dim { x, y, z } = l.grid;
+                let shape =
+                    format!("\n  grid ({x}, {y}, {z}), block ({}, {}, {})", l.block.x, l.block.y, l.block.z);
+                self.fail(code, &format!("{fault}{shape}"));
+            }
+        }
+    }
+
+    /// The result of a call that has waited.
+    pub fn verdict(&self) -> Result<(), Code> {
+        self.sticky.map_or(Ok(()), Err)
+    }
+}
+
+super::export! {
+    /// A new stream; flag 1 makes it independent of the default stream.
+    fn cuStreamCreate(stream: *mut Handle, flags: u32) {
+        let mut s = healthy()?;
+        if flags > 1 {
+            return Err(Code::InvalidValue);
+        }
+        let handle = s.handle();
+        s.streams.insert(handle, Stream::new(flags & 1 == 0));
+        give(stream, handle)
+    }
+    /// A new stream; priorities have no effect.
+    fn cuStreamCreateWithPriority(stream: *mut Handle, flags: u32, _priority: c_int) {
+        let mut s = healthy()?;
+        if flags > 1 {
+            return Err(Code::InvalidValue);
+        }
+        let handle = s.handle();
+        s.streams.insert(handle, Stream::new(flags & 1 == 0));
+        give(stream, handle)
+    }
+    /// Ends a stream; its work is still done.
+    fn cuStreamDestroy_v2(stream: Handle) {
+        let mut s = in_context()?;
+        let handle = s.stream(stream)?;
+        if handle == DEFAULT {
+            return Err(Code::InvalidHandle);
+        }
+        s.drain(handle);
+        s.streams.remove(&handle);
+        Ok(())
+    }
+    /// Waits for a stream.
+    fn cuStreamSynchronize(stream: Handle) {
+        let mut s = healthy()?;
+        let handle = s.stream(stream)?;
+        s.counts.synchronisations += 1;
+        s.drain(handle);
+        s.verdict()
+    }
+    /// Whether a stream has done all its work. Asking makes it do a little.
+    fn cuStreamQuery(stream: Handle) {
+        let mut s = healthy()?;
+        let handle = s.stream(stream)?;
+        let done = |s: &State| s.streams.get(&handle).is_none_or(|s| s.done == s.issued);
+        if done(&s) {
+            return Ok(());
+        }
+        s.step(handle);
+        s.verdict()?;
+        Err(Code::NotReady)
+    }
+    /// A stream waits for an event of another one.
+    fn cuStreamWaitEvent(stream: Handle, event: Handle, _flags: u32) {
+        let mut s = healthy()?;
+        let handle = s.stream(stream)?;
+        let recorded = s.events.get(&event).ok_or(Code::InvalidHandle)?.recorded;
+        if let Some((other, ticket)) = recorded
+            && other != handle
+        {
+            s.push(handle, Work::Wait(other, ticket))?;
+        }
+        Ok(())
+    }
+    /// Calls a function of the host in a stream's order.
+    fn cuLaunchHostFunc(stream: Handle, f: Option<extern "C" fn(*mut c_void)>, data: *mut c_void) {
+        let mut s = healthy()?;
+        let f = f.ok_or(Code::InvalidValue)?;
+        s.push(stream, Work::Call(f, HostPtr(data as usize))).map(|_| ())
+    }
+    /// The flags of a stream.
+    fn cuStreamGetFlags(stream: Handle, flags: *mut u32) {
+        let s = healthy()?;
+        let handle = s.stream(stream)?;
+        give(flags, !s.streams[&handle].blocking as u32)
+    }
+    /// Streams are never being captured: graphs are not supported.
+    fn cuStreamIsCapturing(stream: Handle, status: *mut u32) {
+        let s = healthy()?;
+        s.stream(stream)?;
+        give(status, 0)
+    }
+    /// Graphs are not supported.
+    fn cuStreamBeginCapture_v2(_stream: Handle, _mode: u32) {
+        Err(Code::NotSupported)
+    }
+    /// Graphs are not supported.
+    fn cuStreamEndCapture(_stream: Handle, _graph: *mut Handle) {
+        Err(Code::NotSupported)
+    }
+    /// Managed memory is everywhere already.
+    fn cuStreamAttachMemAsync(stream: Handle, _address: u64, _bytes: usize, _flags: u32) {
+        healthy()?.stream(stream).map(|_| ())
+    }
+}
