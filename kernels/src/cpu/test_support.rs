@@ -2,8 +2,8 @@
 
 use crate::cpu::simd::{SimdLevel, set_simd_level, simd_level};
 use crate::{
-    Backend, Buffer, DType, Element, Layout, Scalar, Src, Storage, UnaryOp, View, ViewMut, cpu::Cpu,
-    dispatch_dtype,
+    Backend, BinaryOp, Buffer, DType, Element, Layout, Scalar, Src, Storage, UnaryOp, View, ViewMut,
+    cpu::Cpu, dispatch_dtype,
 };
 use std::sync::{Mutex, PoisonError};
 
@@ -31,6 +31,15 @@ pub(crate) fn apply_unary<T: Element>(op: UnaryOp, x: &[T]) -> Vec<T> {
     let (x, mut y) = (storage(x), storage(&vec![T::default(); x.len()]));
     let x = View::new(&x, T::DTYPE, &layout);
     Cpu.unary(op, Src::View(x), ViewMut::new(&mut y, T::DTYPE, &layout)).unwrap();
+    y.as_cpu().unwrap().as_slice().to_vec()
+}
+
+/// A function of two of contiguous slices.
+pub(crate) fn apply_binary<T: Element>(op: BinaryOp, a: &[T], b: &[T]) -> Vec<T> {
+    let layout = Layout::contiguous(&[a.len()]);
+    let (a, b, mut y) = (storage(a), storage(b), storage(&vec![T::default(); a.len()]));
+    let [a, b] = [&a, &b].map(|x| Src::View(View::new(x, T::DTYPE, &layout)));
+    Cpu.binary(op, a, b, ViewMut::new(&mut y, T::DTYPE, &layout)).unwrap();
     y.as_cpu().unwrap().as_slice().to_vec()
 }
 

@@ -43,6 +43,33 @@ impl Math for f32 {
     const ERFC: &[Self] =
         &[0.00035446574, 1.127037, 0.6382305, 0.10303324, -0.021803373, 0.0029391276, -0.00018552528];
     const ERF_MAX: Self = 4.0;
+    const EXP2: &[Self] = &[1.0, 0.693147, 0.24022242, 0.055507336, 0.009671513, 0.0013264727];
+    const LEAST_EXPONENT: Self = -126.0;
+    const LOG2_TAIL: &[Self] = &[
+        -1.151107,
+        -0.45918462,
+        -0.05259311,
+        0.007238969,
+        -0.0002961075,
+        -0.00011153397,
+        2.2242513e-05,
+        -1.3272746e-06,
+    ];
+    const GELU_SLOPE: &[Self] = &[
+        1.0,
+        -1.5957669,
+        0.49995476,
+        -0.2656498,
+        0.12393016,
+        -0.051049437,
+        0.01809315,
+        -0.0052244742,
+        0.001141969,
+        -0.00017252965,
+        1.5757843e-05,
+        -6.476209e-07,
+    ];
+    const BELL_MAX: Self = 13.21;
 
     #[inline(always)]
     fn lit(x: f64) -> Self {
@@ -168,6 +195,11 @@ impl Math for f64 {
         4.858471648787474e-12,
     ];
     const ERF_MAX: Self = 6.0;
+    const EXP2: &[Self] = &[];
+    const LEAST_EXPONENT: Self = -1022.0;
+    const LOG2_TAIL: &[Self] = &[];
+    const GELU_SLOPE: &[Self] = &[];
+    const BELL_MAX: Self = 37.6;
 
     #[inline(always)]
     fn lit(x: f64) -> Self {

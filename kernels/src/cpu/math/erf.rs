@@ -1,7 +1,8 @@
 //! The error function and GELU.
 
+use super::exp::half_exp2;
 use super::*;
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E};
 
 /// The error function.
 #[inline(always)]
@@ -25,14 +26,33 @@ fn normal_cdf<S: Simd, V: Vf<S>>(x: V) -> V {
 /// `x·Φ(x)`.
 #[inline(always)]
 pub(crate) fn gelu<S: Simd, V: Vf<S>>(x: V) -> V {
-    x * normal_cdf(x)
+    if V::Element::LOG2_TAIL.is_empty() {
+        return x * normal_cdf(x);
+    }
+    // Φ(−|x|) as a power of 2 needs no cases and no division, and keeps its digits where it is small.
+    let a = x.abs();
+    x * mirrored(x, half_exp2(a * poly(a, V::Element::LOG2_TAIL)))
 }
 
 /// `g·(Φ(x) + x·φ(x))`.
 #[inline(always)]
 pub(crate) fn gelu_grad<S: Simd, V: Vf<S>>(g: V, x: V) -> V {
-    let density = exp(x * x * V::Element::lit(-0.5)) * V::Element::lit(0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI);
-    g * fma(x, density, normal_cdf(x))
+    if V::Element::GELU_SLOPE.is_empty() {
+        let density =
+            exp(x * x * V::Element::lit(-0.5)) * V::Element::lit(0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI);
+        return g * fma(x, density, normal_cdf(x));
+    }
+    // Beyond, the bell is 0; the polynomial must not be ∞ there.
+    let (a, max) = (x.abs(), splat_like(x, V::Element::BELL_MAX));
+    let a = pick(a.simd_gt(max), max, a);
+    let half_bell = half_exp2(a * a * V::Element::lit(-0.5 * LOG2_E));
+    g * mirrored(x, half_bell * poly(a, V::Element::GELU_SLOPE))
+}
+
+/// What has the value `tail` at `−|x|`, and with its value at `|x|` adds up to 1.
+#[inline(always)]
+fn mirrored<S: Simd, V: Vf<S>>(x: V, tail: V) -> V {
+    pick(x.simd_lt(V::Element::ZERO), tail, splat_like(x, V::Element::ONE) - tail)
 }
 
 const CUBIC: f64 = 0.044715;

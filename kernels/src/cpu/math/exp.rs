@@ -31,6 +31,17 @@ pub(crate) fn exp<S: Simd, V: Vf<S>>(x: V) -> V {
     p * pow2(half) * pow2(n - half)
 }
 
+/// `2ˣ/2` for `x ≤ 0`; 0 below the normal numbers.
+#[inline(always)]
+pub(super) fn half_exp2<S: Simd, V: Vf<S>>(x: V) -> V {
+    let least = splat_like(x, V::Element::LEAST_EXPONENT);
+    let x = pick(x.simd_lt(least), least, x);
+    let magic = splat_like(x, V::Element::MAGIC_BIASED - V::Element::ONE);
+    let biased = x + magic;
+    let power = V::from_bits(biased.to_bits() << V::Element::MANTISSA);
+    poly(x - (biased - magic), V::Element::EXP2) * power
+}
+
 /// `eˣ − 1`.
 #[inline(always)]
 pub(crate) fn expm1<S: Simd, V: Vf<S>>(x: V) -> V {

@@ -13,6 +13,9 @@
 //! | [`tanh`] | 1 | 2 |
 //! | [`sigmoid`] | 2.5 | 3 |
 //! | [`erf`] | 1 | 1 |
+//!
+//! [`gelu`] of f32 is within 1.6·2⁻²³ of the result above 0 and within 0.8·2⁻²³ of `x` below, where it also
+//! keeps three digits down to −5; [`gelu_grad`] is within 1.2·2⁻²³ of 1.
 
 mod coefficients;
 mod erf;
@@ -91,6 +94,18 @@ pub(crate) trait Math: SimdFloatElement + Element + std::ops::Neg<Output = Self>
     /// `−ln(1 − erf(x))` between 1 and `ERF_MAX`, above which erf is 1.
     const ERFC: &'static [Self];
     const ERF_MAX: Self;
+    /// Of what only f32 has, f64 has nothing: it takes the functions above.
+    ///
+    /// `2ˣ` between ±½.
+    const EXP2: &'static [Self];
+    /// The least normal number's exponent: half its power of 2 is taken for 0.
+    const LEAST_EXPONENT: Self;
+    /// `log2(2·Φ(−x))/x` for `x ≥ 0`; falls to −∞ beyond its range.
+    const LOG2_TAIL: &'static [Self];
+    /// `2·(Φ(−x)·e^(x²/2) − x/√2π)` for `x ≥ 0`: GELU's slope at `−x` over half the bell.
+    const GELU_SLOPE: &'static [Self];
+    /// Beyond, `e^(−x²/2)` is 0: its exponent is then [`LEAST_EXPONENT`](Math::LEAST_EXPONENT).
+    const BELL_MAX: Self;
 
     fn lit(x: f64) -> Self;
     /// `f` in double precision (the vector is widened and rounded back where it is f32).

@@ -1,7 +1,7 @@
 //! Accuracy against double precision (f32) and against `libm` (f64), over samples of all bit patterns.
 
-use crate::cpu::test_support::apply_unary;
-use crate::{UnaryOp, UnaryOp::*};
+use crate::cpu::test_support::{apply_binary, apply_unary};
+use crate::{BinaryOp, UnaryOp, UnaryOp::*};
 
 /// Distance of `got` from the exact value `want`, in units of the last place of the f32 nearest to it.
 fn ulps32(got: f32, want: f64) -> f64 {
@@ -63,6 +63,42 @@ fn f32_is_within_its_bounds() {
     check32(Sigmoid, 2.5, |x| 1.0 / (1.0 + (-x).exp()));
     check32(Erf, 1.0, libm::erf);
     check32(Softplus, 2.0, |x| x.max(0.0) + (-x.abs()).exp().ln_1p());
+}
+
+/// GELU of f32 has a formula of its own. Below 0 its bound is one of the argument, as PyTorch's is; but it
+/// keeps digits where `1 + erf` has none.
+#[test]
+fn gelu_of_f32_is_within_its_bounds() {
+    let truth = |x: f64| 0.5 * x * libm::erfc(-x / 2f64.sqrt());
+    let step = if cfg!(miri) { 400_000_009 } else { 1009 };
+    let x: Vec<f32> = (0..=u32::MAX).step_by(step).map(f32::from_bits).filter(|x| x.is_finite()).collect();
+    for (&x, y) in x.iter().zip(apply_unary(Gelu, &x)) {
+        let want = truth(x as f64);
+        let bound = if x > 0.0 { 1.6 * want } else { 0.8 * x.abs() as f64 };
+        let off = (y as f64 - want).abs();
+        assert!(off <= bound * 2f64.powi(-23) || y == want as f32, "{x:e}: {y:e}, not {want:e}");
+        assert!(
+            !(-5.0..-1e-30).contains(&x) || (y as f64 / want - 1.0).abs() < 1e-3,
+            "{x:e}: {y:e}, not {want:e}"
+        );
+    }
+    let special = apply_unary(Gelu, &[0.0, -0.0, f32::NAN, f32::INFINITY, -1e30, f32::MAX, -1e-45]);
+    assert_eq!(special[..2].iter().map(|v| v.to_bits()).collect::<Vec<_>>(), [0, 0x8000_0000]);
+    assert!(special[2].is_nan());
+    assert_eq!(special[3..6], [f32::INFINITY, 0.0, f32::MAX]);
+}
+
+#[test]
+fn slope_of_gelu_of_f32_is_within_its_bound() {
+    let steps = if cfg!(miri) { 20 } else { 60_000 };
+    let x: Vec<f32> =
+        (-steps..=steps).map(|i| i as f32 * (15.0 / steps as f32)).chain([1e5, -1e30]).collect();
+    for (&x, y) in x.iter().zip(apply_binary(BinaryOp::GeluGrad, &vec![1.0; x.len()], &x)) {
+        let wide = x as f64;
+        let density = (-0.5 * wide * wide).exp() / std::f64::consts::TAU.sqrt();
+        let want = 0.5 * libm::erfc(-wide / 2f64.sqrt()) + wide * density;
+        assert!((y as f64 - want).abs() <= 1.2 * 2f64.powi(-23), "{x:e}: {y:e}, not {want:e}");
+    }
 }
 
 /// Distance in units of the last place of the f64 nearest to the truth, itself good to `slack` ulp.
