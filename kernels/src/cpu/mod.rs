@@ -7,6 +7,7 @@ pub mod walk;
 
 mod compare;
 mod conv;
+pub use conv::{set_winograd, winograd};
 mod copy;
 mod elementwise;
 pub(crate) mod float16;

@@ -5,31 +5,31 @@ use taper_kernels::cpu::simd::{available_levels, set_simd_level, simd_level};
 use taper_kernels::{Activation, Backend, ConvOp, ConvParams, DType};
 
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Product {
+pub enum Product {
     Forward,
     InputGrad,
     WeightGrad,
 }
-use Product::*;
+pub use Product::*;
 
 /// A convolution with all its operands; each product overwrites one of x, w and y.
-struct Case {
-    x: Operand,
-    w: Operand,
-    y: Operand,
+pub struct Case {
+    pub x: Operand,
+    pub w: Operand,
+    pub y: Operand,
     bias: Option<Operand>,
     relu: bool,
     params: ConvParams,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
-    n: usize,
-    c: usize,
-    o: usize,
-    image: [usize; 2],
-    kernel: [usize; 2],
-    params: ConvParams,
+pub struct Sizes {
+    pub n: usize,
+    pub c: usize,
+    pub o: usize,
+    pub image: [usize; 2],
+    pub kernel: [usize; 2],
+    pub params: ConvParams,
 }
 
 impl Sizes {
@@ -56,7 +56,7 @@ impl Sizes {
 }
 
 impl Case {
-    fn new(rng: &mut Numbers, s: Sizes, dtype: DType) -> Self {
+    pub fn new(rng: &mut Numbers, s: Sizes, dtype: DType) -> Self {
         let p = s.params;
         let out: [usize; 2] = std::array::from_fn(|d| {
             (s.image[d] + 2 * p.padding[d] - p.dilation[d] * (s.kernel[d] - 1) - 1) / p.stride[d] + 1
@@ -80,7 +80,7 @@ impl Case {
         }
     }
 
-    fn run(&self, product: Product) -> Operand {
+    pub fn run(&self, product: Product) -> Operand {
         let mut out = self.target(product).clone();
         let (x, w, g) = (self.x.view(), self.w.view(), self.y.view());
         let op = match product {
@@ -133,7 +133,7 @@ impl Case {
         sums
     }
 
-    fn check(&self, product: Product) -> Result<(), TestCaseError> {
+    pub fn check(&self, product: Product) -> Result<(), TestCaseError> {
         let out = self.run(product);
         if !COMPARED {
             return Ok(());

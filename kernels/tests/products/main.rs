@@ -4,3 +4,4 @@ mod conv;
 mod gemm;
 mod operand;
 mod pool;
+mod winograd;

@@ -6,6 +6,9 @@
 mod correlate;
 mod frame;
 mod weight;
+mod winograd;
+
+pub use winograd::{set_winograd, winograd};
 
 use crate::cpu::gemm::{finish, real::Real, widened::Widened};
 use crate::{backend::*, *};
@@ -64,8 +67,11 @@ fn sizes(layout: &Layout) -> [usize; 4] {
 
 fn run<T: Real>(op: &ConvOp, p: &ConvParams, out: &mut ViewMut) {
     let out_layout = out.layout;
+    assert!(out_layout.span().end <= out.data::<T>().len(), "result reaches past its memory");
+    if winograd::run(op, p, out) {
+        return;
+    }
     let data = out.data::<T>();
-    assert!(out_layout.span().end <= data.len(), "result reaches past its memory");
     let to = data.as_mut_ptr();
     match *op {
         ConvOp::Forward { x, w, bias, activation } => {

@@ -45,6 +45,24 @@ impl<T: Real> LeftBlock<T> for Mat<T> {
     }
 }
 
+/// Rows side by side, `step` elements from one step of k to the next.
+#[derive(Clone, Copy)]
+pub struct SideBlock<T> {
+    pub start: *const T,
+    pub step: usize,
+}
+impl<T: Real> LeftBlock<T> for SideBlock<T> {
+    type Panel<const R: usize> = SideRows<T>;
+    #[inline(always)]
+    fn most_rows(&self, mr: usize) -> usize {
+        mr
+    }
+    #[inline(always)]
+    fn panel<const R: usize>(&self, i: usize) -> SideRows<T> {
+        SideRows { at: self.start.wrapping_add(i), step: self.step }
+    }
+}
+
 /// Rows × `V` vectors, for all rows of a block.
 ///
 /// # Safety

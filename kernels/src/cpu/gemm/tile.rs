@@ -53,6 +53,24 @@ impl<T: Real> Left<T> for StridedRows<T> {
     }
 }
 
+/// Rows that lie side by side, as the columns of a transposed matrix do.
+#[derive(Clone, Copy)]
+pub struct SideRows<T> {
+    pub at: *const T,
+    pub step: usize,
+}
+impl<T: Real> Left<T> for SideRows<T> {
+    #[inline(always)]
+    unsafe fn get(&self, r: usize) -> T {
+        // SAFETY: the caller's promise.
+        unsafe { *self.at.add(r) }
+    }
+    #[inline(always)]
+    fn step(&mut self) {
+        self.at = self.at.wrapping_add(self.step);
+    }
+}
+
 /// Vectors of `b` for the columns of a tile, at one step of k after the other.
 pub trait Right<T>: Copy {
     /// Pointer to vector `v` of the current step.
