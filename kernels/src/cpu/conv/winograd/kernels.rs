@@ -1,8 +1,8 @@
 //! Transformed kernels, packed as the right operand of the products.
 
+use super::channels::{inside, turned};
 use super::*;
-use crate::cpu::gemm::pack::turn;
-use crate::cpu::gemm::real::{MAX_LANES, lanes, load, splat};
+use crate::cpu::gemm::real::{MAX_LANES, lanes, splat};
 use crate::cpu::gemm::sizes::{VECTORS, panel_cols};
 use crate::cpu::par::{SharedMut, for_each_job};
 use crate::cpu::simd::Simd;
@@ -62,37 +62,37 @@ impl Kernels<'_> {
     unsafe fn transformed<S: Simd>(&self, s: S, o: usize, c: usize, to: *mut f32) {
         let lanes = lanes::<S, f32>();
         let zero = splat::<S, f32>(s, 0.0);
+        let count = lanes.min(self.channels[1] - o);
+        let start = self.start.wrapping_add_signed(o as isize * self.to + c as isize * self.from);
         let mut taps = [[zero; TAPS]; TAPS];
+        let mut some = [[0.0; MAX_LANES]; MAX_LANES];
         for q in (0..TAPS * TAPS).step_by(lanes) {
-            let mut t = [zero; MAX_LANES];
-            for j in 0..lanes.min(self.channels[1] - o) {
-                t[j] = self.some_taps(s, o + j, c, q);
-            }
-            turn::<S, f32>(&mut t);
+            let whole = count == lanes
+                && self.taps == [TAPS as isize, 1]
+                && inside(self.data, start + q, lanes, lanes, self.to);
+            let (place, step) = if whole {
+                (self.data.as_ptr().wrapping_add(start + q), self.to)
+            } else {
+                for (j, some) in some[..count].iter_mut().enumerate() {
+                    let start = start.wrapping_add_signed(j as isize * self.to);
+                    for (i, v) in (q..TAPS * TAPS).zip(&mut some[..lanes]) {
+                        let step = (i / TAPS) as isize * self.taps[0] + (i % TAPS) as isize * self.taps[1];
+                        *v = self.data[start.wrapping_add_signed(step)];
+                    }
+                }
+                (some.as_ptr().cast(), MAX_LANES as isize)
+            };
+            // SAFETY: vectors inside the kernels, or the square.
+            let t = unsafe { turned(s, place, step) };
             for i in q..(q + lanes).min(TAPS * TAPS) {
-                let tap = if self.turned { TAPS * TAPS - 1 - i } else { i };
-                taps[tap / TAPS][tap % TAPS] = t[i - q];
+                taps[i / TAPS][i % TAPS] = t[i - q];
             }
+        }
+        if self.turned {
+            let [[a, b, c], [d, e, f], [g, h, i]] = taps;
+            taps = [[i, h, g], [f, e, d], [c, b, a]];
         }
         // SAFETY: the caller's promise.
         unsafe { super::transform::taps(s, taps, to, self.plane()) };
-    }
-
-    /// A vector of the taps of one kernel from tap `q` on; behind the last, it may be anything.
-    #[inline(always)]
-    fn some_taps<S: Simd>(&self, s: S, o: usize, c: usize, q: usize) -> S::f32s {
-        let lanes = lanes::<S, f32>();
-        let start = self.start.wrapping_add_signed(o as isize * self.to + c as isize * self.from);
-        if self.taps == [TAPS as isize, 1] && start + q + lanes <= self.data.len() {
-            // SAFETY: inside the slice.
-            return unsafe { load::<S, f32>(s, self.data.as_ptr().add(start + q)) };
-        }
-        let mut some = [0.0; MAX_LANES];
-        for (i, v) in (q..TAPS * TAPS).zip(&mut some[..lanes]) {
-            let step = (i / TAPS) as isize * self.taps[0] + (i % TAPS) as isize * self.taps[1];
-            *v = self.data[start.wrapping_add_signed(step)];
-        }
-        // SAFETY: the array holds the longest vector.
-        unsafe { load::<S, f32>(s, some.as_ptr()) }
     }
 }

@@ -54,9 +54,9 @@ pub fn set_winograd(on: bool) {
 }
 
 /// Tiles of a job, about; more jobs than that share too many borders.
-const JOB_TILES: usize = if cfg!(miri) { 6 } else { 200 };
+const JOB_TILES: usize = if cfg!(miri) { 6 } else { 100 };
 /// Memory of one block of transformed tiles: with the kernels' it should fit the second-level cache.
-const BLOCK_BYTES: usize = 384 << 10;
+const BLOCK_BYTES: usize = 256 << 10;
 /// Tiles of a block; a multiple of all rows of the products' tiles.
 const BLOCK_LEAST: usize = 24;
 const BLOCK_MOST: usize = 96;
@@ -100,12 +100,41 @@ impl Tiles {
     }
 }
 
+/// Places of a job's tiles, one after the other.
+#[derive(Clone, Copy)]
+struct Place {
+    job: Job,
+    cols: usize,
+    image: usize,
+    row: usize,
+    col: usize,
+}
+
 impl Job {
+    fn places(self, tiles: &Tiles) -> Place {
+        Place { job: self, cols: tiles.cols, image: 0, row: 0, col: 0 }
+    }
     fn images(&self) -> usize {
         self.images[1] - self.images[0]
     }
     fn rows(&self) -> usize {
         self.rows[1] - self.rows[0]
+    }
+}
+
+impl Place {
+    /// Where the top left of the tile's patch lies among frames of `width` pixels a row, and the next tile.
+    #[inline(always)]
+    fn next(&mut self, frame: usize, width: usize, deep: usize) -> usize {
+        let at = self.image * frame + (self.row * width + self.col) * STEP * deep;
+        self.col += 1;
+        if self.col == self.cols {
+            (self.row, self.col) = (self.row + 1, 0);
+            if self.row == self.job.rows() {
+                (self.image, self.row) = (self.image + 1, 0);
+            }
+        }
+        at
     }
 }
 

@@ -70,10 +70,11 @@ impl Product<'_> {
             size: [reach(job.rows(), SIDE - STEP), reach(tiles.cols, SIDE - STEP)],
         };
         let frame_len = window.size[0] * window.size[1] * deep;
-        let mut frames = Scratch::new::<f32>(job.images() * frame_len);
-        let frames = &mut frames.as_mut_slice::<f32>()[..job.images() * frame_len];
-        for (i, frame) in frames.chunks_exact_mut(frame_len).enumerate() {
-            gather(s, &self.source, job.images[0] + i, [0, channels], window, deep, frame);
+        let mut frames = Scratch::new::<f32>(job.images() * frame_len + lanes * deep);
+        let frames = frames.as_mut_slice::<f32>();
+        for i in 0..job.images() {
+            let (n, frame) = (job.images[0] + i, &mut frames[i * frame_len..]);
+            gather(s, &self.source, n, [0, channels], window, deep, frame);
         }
         // The results, pixel after pixel.
         let wide = reach(tiles.cols, 0);
@@ -93,17 +94,12 @@ impl Product<'_> {
         if let Some(from) = &self.bias {
             bias[..outputs].copy_from_slice(from);
         }
-        // Image, row and column of a tile of the job.
-        let place = |t: usize| {
-            let (row, col) = (t / tiles.cols, t % tiles.cols);
-            (row / job.rows(), row % job.rows(), col)
-        };
+        let (mut from_place, mut to_place) = (job.places(tiles), job.places(tiles));
         let (zero, mut wrong) = (splat::<S, f32>(s, 0.0), splat::<S, f32>(s, 0.0));
         for t0 in (0..count).step_by(block) {
             let here = block.min(count - t0);
             for t in 0..here {
-                let (n, row, col) = place(t0 + t);
-                let at = n * frame_len + (row * STEP * window.size[1] + col * STEP) * deep;
+                let at = from_place.next(frame_len, window.size[1], deep);
                 for c in (0..deep).step_by(lanes) {
                     // SAFETY: the frame holds the patch, the planes all tiles of the block.
                     unsafe {
@@ -128,8 +124,7 @@ impl Product<'_> {
                 unsafe { planes(s, [here, out_deep, channels], left, right.as_ptr(), target) };
             }
             for t in 0..here {
-                let (n, row, col) = place(t0 + t);
-                let at = n * result_len + (row * STEP * wide + col * STEP) * out_deep;
+                let at = to_place.next(result_len, wide, out_deep);
                 for o in (0..out_deep).step_by(lanes) {
                     // SAFETY: the planes hold all tiles of the block, the results all pixels of the job.
                     unsafe {

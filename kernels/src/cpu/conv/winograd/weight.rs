@@ -39,15 +39,16 @@ impl Weights<'_> {
     fn deep(&self) -> usize {
         padded(self.source.channels)
     }
-    /// Elements of a plane of sums.
-    fn plane(&self) -> usize {
-        plane(self.gradient.channels * self.deep())
+    /// Elements of the sums of an output channel: product after product, each for all channels of the
+    /// source. Rows of a tile must not meet in one set of the cache.
+    fn row(&self) -> usize {
+        plane(PRODUCTS * self.deep())
     }
 
     /// Whether all results were finite; otherwise they are to be computed as direct sums.
     pub fn run(&self, out: &mut [f32], to: &Lay) -> bool {
         let outputs = self.gradient.channels;
-        let size = PRODUCTS * self.plane();
+        let size = outputs * self.row();
         let chunks = self.images.min(CHUNKS).min((CHUNK_BYTES / (size * size_of::<f32>())).max(1));
         let parts = (CHUNKS / chunks).min(outputs / LEAST_ROWS).max(1);
         let rows = outputs.div_ceil(parts);
@@ -58,7 +59,7 @@ impl Weights<'_> {
             let (chunk, first) = (j / parts, j % parts * rows);
             let images = [self.images * chunk / chunks, self.images * (chunk + 1) / chunks];
             let share = Share { images, first, rows: rows.min(outputs.saturating_sub(first)) };
-            // SAFETY: each job has its own chunk or its own rows of every plane.
+            // SAFETY: each job has its own chunk, or its own rows of one.
             simd!(s => unsafe { self.sum(s, share, shared.at(chunk * size)) });
         };
         for_each_job(chunks * parts, true, 1, &job);
@@ -70,11 +71,11 @@ impl Weights<'_> {
             let finite = simd!(s => unsafe { self.back(s, o, chunks, sums, results, to) });
             wrong[o].store(!finite, Relaxed);
         };
-        for_each_job(outputs, true, 4, &job);
+        for_each_job(outputs, true, outputs.div_ceil(8), &job);
         !wrong.iter().any(|w| w.load(Relaxed))
     }
 
-    /// The sums of a share, into its rows of the planes at `sums`.
+    /// The sums of a share, into its rows at `sums`.
     #[inline(always)]
     unsafe fn sum<S: Simd>(&self, s: S, share: Share, sums: *mut f32) {
         let (lanes, deep) = (lanes::<S, f32>(), self.deep());
@@ -99,24 +100,22 @@ impl Weights<'_> {
             let (seen, given) = (window(SIDE - STEP), window(0));
             let (seen_len, given_len) =
                 (seen.size[0] * seen.size[1] * deep, given.size[0] * given.size[1] * rows_deep);
-            let mut frames = Scratch::new::<f32>(job.images() * seen_len);
-            let mut grads = Scratch::new::<f32>(job.images() * given_len);
+            let mut frames = Scratch::new::<f32>(job.images() * seen_len + lanes * deep);
+            let mut grads = Scratch::new::<f32>(job.images() * given_len + lanes * rows_deep);
             let (frames, grads) = (frames.as_mut_slice::<f32>(), grads.as_mut_slice::<f32>());
             for i in 0..job.images() {
                 let n = job.images[0] + i;
-                let frame = &mut frames[i * seen_len..(i + 1) * seen_len];
-                gather(s, &self.source, n, [0, channels], seen, deep, frame);
-                let grad = &mut grads[i * given_len..(i + 1) * given_len];
+                gather(s, &self.source, n, [0, channels], seen, deep, &mut frames[i * seen_len..]);
+                let grad = &mut grads[i * given_len..];
                 gather(s, &self.gradient, n, [share.first, share.rows], given, rows_deep, grad);
             }
             let count = job.images() * job.rows() * tiles.cols;
+            let (mut seen_place, mut given_place) = (job.places(&tiles), job.places(&tiles));
             for t0 in (0..count).step_by(block) {
                 let here = block.min(count - t0);
                 for t in 0..here {
-                    let (row, col) = ((t0 + t) / tiles.cols, (t0 + t) % tiles.cols);
-                    let (n, row) = (row / job.rows(), row % job.rows());
-                    let patch = n * seen_len + (row * STEP * seen.size[1] + col * STEP) * deep;
-                    let grad = n * given_len + (row * STEP * given.size[1] + col * STEP) * rows_deep;
+                    let patch = seen_place.next(seen_len, seen.size[1], deep);
+                    let grad = given_place.next(given_len, given.size[1], rows_deep);
                     // SAFETY: the frames hold the patches, the planes all tiles of the block.
                     unsafe {
                         for c in (0..deep).step_by(lanes) {
@@ -134,8 +133,8 @@ impl Weights<'_> {
                 for q in 0..PRODUCTS {
                     let left = SideBlock { start: gradients[q * plane_out..].as_ptr(), step: rows_deep };
                     let target = Target {
-                        start: sums.wrapping_add(q * self.plane() + share.first * deep),
-                        row: deep as isize,
+                        start: sums.wrapping_add(share.first * self.row() + q * deep),
+                        row: self.row() as isize,
                         col: 1,
                         add,
                         bias: None,
@@ -180,7 +179,7 @@ impl Weights<'_> {
             let mut m = [[splat::<S, f32>(s, 0.0); SIDE]; SIDE];
             for chunk in 0..chunks {
                 for q in 0..PRODUCTS {
-                    let at = (chunk * PRODUCTS + q) * self.plane() + o * deep + c;
+                    let at = (chunk * self.gradient.channels + o) * self.row() + q * deep + c;
                     let from = &sums[at..at + lanes];
                     // SAFETY: a vector's worth.
                     m[q / SIDE][q % SIDE] += unsafe { load::<S, f32>(s, from.as_ptr()) };
