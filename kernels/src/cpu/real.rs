@@ -35,8 +35,10 @@ pub trait Real:
     const NEG_INFINITY: Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
-    /// Natural exponential of every lane.
-    fn exp_lanes<S: Simd>(x: V<S, Self>) -> V<S, Self>;
+    /// Natural exponential of every lane, none above 0, divided by [`UNLIFT`](Real::UNLIFT).
+    fn exp_lifted<S: Simd>(x: V<S, Self>) -> V<S, Self>;
+    /// A power of two.
+    const UNLIFT: Self;
 }
 
 macro_rules! reals {
@@ -48,9 +50,10 @@ macro_rules! reals {
             #[inline(always)]
             fn ln(self) -> Self { $t::ln(self) }
             #[inline(always)]
-            fn exp_lanes<S: Simd>(x: V<S, $t>) -> V<S, $t> {
-                math::exp(x)
+            fn exp_lifted<S: Simd>(x: V<S, $t>) -> V<S, $t> {
+                math::exp_lifted(x)
             }
+            const UNLIFT: Self = <$t as math::Math>::UNLIFT;
         }
     )* };
 }

@@ -16,6 +16,9 @@ impl Math for f32 {
     const LOG2E: Self = std::f32::consts::LOG2_E;
     const MAGIC: Self = 12582912.0;
     const MAGIC_BIASED: Self = 12583039.0;
+    const MAGIC_LIFTED: Self = Self::MAGIC_BIASED + 24.0;
+    const UNLIFT: Self = 1.0 / (1u32 << 24) as f32;
+    const LIFTED_LO: Self = -103.97;
     const SHIFT: Self = 8388608.0;
     const SHIFT_BITS: u32 = Self::SHIFT.to_bits();
     const SHIFT_BIASED: Self = 8388735.0;
@@ -94,6 +97,9 @@ impl Math for f64 {
     const LOG2E: Self = std::f64::consts::LOG2_E;
     const MAGIC: Self = 6755399441055744.0;
     const MAGIC_BIASED: Self = 6755399441056767.0;
+    const MAGIC_LIFTED: Self = Self::MAGIC_BIASED + 53.0;
+    const UNLIFT: Self = 1.0 / (1u64 << 53) as f64;
+    const LIFTED_LO: Self = -745.13;
     const SHIFT: Self = 4503599627370496.0;
     const SHIFT_BITS: u64 = Self::SHIFT.to_bits();
     const SHIFT_BIASED: Self = 4503599627371519.0;

@@ -42,6 +42,21 @@ pub(super) fn half_exp2<S: Simd, V: Vf<S>>(x: V) -> V {
     poly(x - (biased - magic), V::Element::EXP2) * power
 }
 
+/// `eˣ·2^LIFT` for `x ≤ 0` (or NaN), without the cases of the other side. What underflows by less than
+/// that power is still precise; what is below even that is 0.
+#[inline(always)]
+pub(crate) fn exp_lifted<S: Simd, V: Vf<S>>(x: V) -> V {
+    // The rounded sum's low bits are n and the exponent's bias.
+    let magic = V::Element::MAGIC_LIFTED;
+    let biased = fma(x, V::Element::LOG2E, magic);
+    let n = biased - magic;
+    let [hi, lo] = V::Element::LN2;
+    let r = fma(n, -lo, fma(n, -hi, x));
+    let p = small_expm1(r) + V::Element::ONE;
+    let y = p * V::from_bits(biased.to_bits() << V::Element::MANTISSA);
+    pick(x.simd_lt(V::Element::LIFTED_LO), splat_like(x, V::Element::ZERO), y)
+}
+
 /// `eˣ − 1`.
 #[inline(always)]
 pub(crate) fn expm1<S: Simd, V: Vf<S>>(x: V) -> V {

@@ -32,7 +32,7 @@ use crate::Element;
 use fearless_simd::{SimdFloatElement, SimdInto};
 
 pub(crate) use erf::{erf, gelu, gelu_grad, gelu_tanh, gelu_tanh_grad};
-pub(crate) use exp::{elu, exp, expm1, sigmoid, silu, silu_grad, softplus, tanh};
+pub(crate) use exp::{elu, exp, exp_lifted, expm1, sigmoid, silu, silu_grad, softplus, tanh};
 pub(crate) use log::{ln, log1p};
 pub(crate) use pow::{log2, log10, pow};
 pub(crate) use trig::{cos, sin};
@@ -57,6 +57,11 @@ pub(crate) trait Math: SimdFloatElement + Element + std::ops::Neg<Output = Self>
     const MAGIC: Self;
     /// [`MAGIC`](Math::MAGIC) plus the exponent's bias.
     const MAGIC_BIASED: Self;
+    /// The same and LIFT, so many powers of two that `eˣ` of any `x` above `LIFTED_LO` is normal with
+    /// them; `UNLIFT` is `2^−LIFT`.
+    const MAGIC_LIFTED: Self;
+    const LIFTED_LO: Self;
+    const UNLIFT: Self;
     /// `2^MANTISSA`, its bits, and it plus the exponent's bias.
     const SHIFT: Self;
     const SHIFT_BITS: BitsOf<Self>;

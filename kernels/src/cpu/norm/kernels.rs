@@ -2,7 +2,8 @@
 
 use super::sums::{at, sums};
 use crate::cpu::real::{Real, V};
-use crate::cpu::simd::Simd;
+use crate::cpu::simd::{Simd, SimdBase};
+use crate::cpu::stream::prefetch;
 use crate::simd;
 use fearless_simd::SimdFrom;
 
@@ -12,7 +13,7 @@ pub fn sum<T: Real>(x: &[T]) -> f64 {
         [0]
 }
 
-/// Σ(x − mean)².
+/// Σ(x − mean)². Meanwhile what follows `x` in memory, most likely the next line, is fetched.
 pub fn squares<T: Real>(x: &[T], mean: T) -> f64 {
     simd!(s => {
         let m = splat(s, mean);
@@ -20,6 +21,7 @@ pub fn squares<T: Real>(x: &[T], mean: T) -> f64 {
             s,
             x.len(),
             #[inline(always)] |i| {
+                prefetch(x.as_ptr().wrapping_add(x.len() + i));
                 let d = at(s, x, i) - m;
                 [d * d]
             },
@@ -36,6 +38,8 @@ pub fn grad_sums<T: Real>(g: &[T], x: &[T], w: Option<&[T]>, mean: T, rstd: T) -
             s,
             x.len(),
             #[inline(always)] |i| {
+                prefetch(g.as_ptr().wrapping_add(g.len() + i));
+                prefetch(x.as_ptr().wrapping_add(x.len() + i));
                 let g = at(s, g, i);
                 let g = if let Some(w) = w { g * at(s, w, i) } else { g };
                 [g, g * ((at(s, x, i) - m) * r)]
@@ -83,10 +87,52 @@ pub fn scale_columns<T: Real>(x: &[T], mean: &[T], scale: &[T], bias: &[T], y: &
     columns!(y, [x, mean, scale, bias], i => y[i] = (x[i] - mean[i]) * scale[i] + bias[i]);
 }
 
-/// `dx = rstd·(g·w − a − x̂·b)`.
-pub fn grad_row<T: Real>([g, x, w]: [&[T]; 3], [mean, rstd, a, b]: [T; 4], dx: &mut [T]) {
+/// `dx = rstd·(g·w − a − x̂·b)`; adds g·x̂ and g to the first and second of `sums`.
+pub fn grad_row<T: Real>(
+    [g, x, w]: [&[T]; 3],
+    [mean, rstd, a, b]: [T; 4],
+    dx: &mut [T],
+    sums: Option<[&mut [T]; 2]>,
+) {
     let slope = rstd * b;
-    columns!(dx, [g, x, w], i => dx[i] = rstd * (g[i] * w[i] - a - (x[i] - mean) * slope));
+    let Some([of_gx, of_g]) = sums else {
+        return columns!(dx, [g, x, w], i => dx[i] = rstd * (g[i] * w[i] - a - (x[i] - mean) * slope));
+    };
+    simd!(s => grad_and_sums(s, [g, x, w], [mean, rstd, a, slope], dx, of_gx, of_g))
+}
+
+/// By hand: with three outputs the compiler would check which of the operands overlap, and give up.
+#[inline(always)]
+fn grad_and_sums<S: Simd, T: Real>(
+    s: S,
+    [g, x, w]: [&[T]; 3],
+    [mean, rstd, a, slope]: [T; 4],
+    dx: &mut [T],
+    of_gx: &mut [T],
+    of_g: &mut [T],
+) {
+    let (n, len) = (dx.len(), V::<S, T>::LEN);
+    let (g, x, w) = (&g[..n], &x[..n], &w[..n]);
+    let (of_gx, of_g) = (&mut of_gx[..n], &mut of_g[..n]);
+    let [m, r, av, sl] = [splat(s, mean), splat(s, rstd), splat(s, a), splat(s, slope)];
+    let mut i = 0;
+    while i + len <= n {
+        let u: V<S, T> = at(s, g, i);
+        let d: V<S, T> = at::<S, T>(s, x, i) - m;
+        let v: V<S, T> = r * (u * at::<S, T>(s, w, i) - av - d * sl);
+        v.store_slice(&mut dx[i..i + len]);
+        let v: V<S, T> = at::<S, T>(s, of_gx, i) + u * (d * r);
+        v.store_slice(&mut of_gx[i..i + len]);
+        let v: V<S, T> = at::<S, T>(s, of_g, i) + u;
+        v.store_slice(&mut of_g[i..i + len]);
+        i += len;
+    }
+    for i in i..n {
+        let d = x[i] - mean;
+        dx[i] = rstd * (g[i] * w[i] - a - d * slope);
+        of_gx[i] += g[i] * (d * rstd);
+        of_g[i] += g[i];
+    }
 }
 
 /// `dx = scale·(g − a − (x − mean)·b)` for a line of one channel.
@@ -106,12 +152,6 @@ pub fn add_columns<T: Real>(x: &[T], mean: &[T], square: bool, acc: &mut [T]) {
     } else {
         columns!(acc, [x, mean], i => acc[i] += x[i] - mean[i]);
     }
-}
-
-/// Adds g to `acc_g` and g·x̂ to `acc_gx`, with one mean and rstd.
-pub fn add_grad_row<T: Real>(g: &[T], x: &[T], [mean, rstd]: [T; 2], acc_g: &mut [T], acc_gx: &mut [T]) {
-    columns!(acc_g, [g], i => acc_g[i] += g[i]);
-    columns!(acc_gx, [g, x], i => acc_gx[i] += g[i] * ((x[i] - mean) * rstd));
 }
 
 /// Adds g to `acc_g` and g·x̂ to `acc_gx`, with mean and rstd per column.

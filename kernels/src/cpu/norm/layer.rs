@@ -74,13 +74,11 @@ pub fn grad<T: Computed>(
             let (mean, rstd) = (mean[row], rstd[row]);
             let [a, b] =
                 kernels::grad_sums(g, x, Some(&w), mean, rstd).map(|v| T::In::from_f64(v / n as f64));
-            if wanted {
-                kernels::add_grad_row(g, x, [mean, rstd], db, dw);
-            }
             // SAFETY: one row of the output, which no other block holds.
             unsafe {
                 write_line(out, layout.position(&[row, 0]), layout.strides()[1], result, |dx| {
-                    kernels::grad_row([g, x, &w], [mean, rstd, a, b], dx);
+                    let sums = if wanted { Some([&mut *dw, &mut *db]) } else { None };
+                    kernels::grad_row([g, x, &w], [mean, rstd, a, b], dx, sums);
                 });
             }
         }

@@ -7,8 +7,9 @@
 //! block's level 2 is added to level 3 in order.
 
 use crate::cpu::par::{SharedMut, for_each_range};
-use crate::cpu::real::Real;
+use crate::cpu::real::{Real, V};
 use crate::cpu::simd::{Simd, SimdBase};
+use crate::cpu::stream::{LINE, prefetch};
 use crate::simd;
 use fearless_simd::SimdFrom;
 use std::ops::Range;
@@ -72,6 +73,30 @@ impl<S: Simd, T: Real> Lanes<S, T> for Many<S, T> {
     }
 }
 
+/// A vector of the machine, for sums of which each lane is one.
+#[derive(Clone, Copy)]
+pub struct Native<S: Simd, T: Real>(V<S, T>);
+impl<S: Simd, T: Real> Lanes<S, T> for Native<S, T> {
+    const LEN: usize = V::<S, T>::LEN;
+    #[inline(always)]
+    fn zero(s: S) -> Self {
+        Native(V::<S, T>::simd_from(s, T::default()))
+    }
+    #[inline(always)]
+    unsafe fn load(s: S, p: *const T) -> Self {
+        // SAFETY: readable by the caller's promise.
+        Native(V::<S, T>::from_slice(s, unsafe { std::slice::from_raw_parts(p, V::<S, T>::LEN) }))
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Native(self.0 + other.0)
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [T]) {
+        self.0.store_slice(to);
+    }
+}
+
 /// `p` of a cascade over so many rows.
 #[inline(always)]
 pub fn level_power(rows: usize) -> u32 {
@@ -128,11 +153,19 @@ unsafe fn levels<S: Simd, T: Real, L: Lanes<S, T>>(
 /// They can be read.
 #[inline(always)]
 unsafe fn add_row<S: Simd, T: Real, L: Lanes<S, T>>(s: S, acc: &mut [L; 4], p: *const T, col: isize) {
+    if L::LEN > 1 {
+        prefetch(p.wrapping_byte_add(AHEAD));
+        prefetch(p.wrapping_byte_add(AHEAD + LINE));
+    }
     for (k, a) in acc.iter_mut().enumerate() {
         // SAFETY: the caller's promise.
         *a = a.add(unsafe { L::load(s, p.offset(k as isize * col)) });
     }
 }
+
+/// Bytes that are asked for ahead of a sum along memory: further than the processor's own prefetch goes,
+/// which ends at each page. A row of four vectors has two lines.
+const AHEAD: usize = 8 << 10;
 
 /// [`levels`] added up.
 ///
@@ -190,13 +223,41 @@ unsafe fn finish_row<S: Simd, T: Real, L: Lanes<S, T>>(
     a.add(b).add(c).add(d)
 }
 
+/// Adds the sums of `rows` rows, `row` apart, of `G` vectors from `p` on to `into`.
+///
+/// # Safety
+/// Those elements can be read.
+#[inline(always)]
+unsafe fn strip<S: Simd, T: Real, L: Lanes<S, T>, const G: usize>(
+    s: S,
+    p: *const T,
+    rows: usize,
+    row: isize,
+    into: &mut [T],
+) {
+    let mut sum = [L::zero(s); G];
+    for r in 0..rows {
+        for k in 0..G {
+            // SAFETY: the caller's promise.
+            sum[k] = sum[k].add(unsafe { L::load(s, p.offset(r as isize * row + (k * L::LEN) as isize)) });
+        }
+    }
+    for k in 0..G {
+        let to = &mut into[k * L::LEN..(k + 1) * L::LEN];
+        // SAFETY: `to` holds LEN elements.
+        unsafe { L::load(s, to.as_ptr()) }.add(sum[k]).store(to);
+    }
+}
+
 /// Column sums of a panel of `width` neighbouring columns (a multiple of `4·WIDE`), each one
 /// cascade; adds the levels' states to `state`, four times `width` zeros.
+///
+/// A strip's rows are read in turn, so the wider it is the fewer separate lines memory is asked for.
 ///
 /// # Safety
 /// `rows` rows of `width` elements, `row` apart, can be read at `p`.
 #[inline(always)]
-unsafe fn panel_levels<S: Simd, T: Real, L: Lanes<S, T>>(
+unsafe fn panel_levels<S: Simd, T: Real>(
     s: S,
     p: *const T,
     rows: usize,
@@ -206,24 +267,36 @@ unsafe fn panel_levels<S: Simd, T: Real, L: Lanes<S, T>>(
     state: &mut [T],
 ) {
     let step = 1usize << power;
-    let group = 4 * L::LEN;
+    let (half, narrow) = (4 * <Native<S, T> as Lanes<S, T>>::LEN, 4 * T::WIDE);
     let (level0, upper) = state.split_at_mut(width);
     let mut i = 0;
     while i < rows {
         let n = step.min(rows - i);
-        let into = if n == step { &mut upper[..width] } else { &mut *level0 };
-        for (g, into) in into.chunks_exact_mut(group).enumerate() {
-            let mut sum = [L::zero(s); 4];
-            for r in i..i + n {
-                for (k, a) in sum.iter_mut().enumerate() {
-                    let at = r as isize * row + (g * group + k * L::LEN) as isize;
-                    // SAFETY: row `r` is one of the caller's rows.
-                    *a = a.add(unsafe { L::load(s, p.offset(at)) });
+        let mut into = if n == step { &mut upper[..width] } else { &mut *level0 };
+        while !into.is_empty() {
+            // SAFETY: rows and columns are the caller's.
+            unsafe {
+                let p = p.offset(i as isize * row + (width - into.len()) as isize);
+                if into.len() >= 2 * half {
+                    strip::<S, T, Native<S, T>, 8>(
+                        s,
+                        p,
+                        n,
+                        row,
+                        into.split_off_mut(..2 * half).expect("checked"),
+                    );
+                } else if into.len() >= half {
+                    strip::<S, T, Native<S, T>, 4>(
+                        s,
+                        p,
+                        n,
+                        row,
+                        into.split_off_mut(..half).expect("checked"),
+                    );
+                } else {
+                    let now = into.split_off_mut(..narrow).expect("a multiple");
+                    strip::<S, T, Many<S, T>, 4>(s, p, n, row, now);
                 }
-            }
-            for (to, a) in into.chunks_exact_mut(L::LEN).zip(sum) {
-                // SAFETY: `to` holds LEN elements.
-                unsafe { L::load(s, to.as_ptr()) }.add(a).store(to);
             }
         }
         i += n;
@@ -349,7 +422,7 @@ impl<T: Real> Panel<T> {
                 // SAFETY: rows `r` are some of the caller's.
                 unsafe {
                     let p = this.p.offset(r.start as isize * this.row);
-                    panel_levels::<_, T, Many<_, T>>(s, p, r.len(), this.row, this.width, power, state)
+                    panel_levels(s, p, r.len(), this.row, this.width, power, state)
                 }
             })
         })

@@ -42,20 +42,21 @@ fn forward<S: Simd, T: Real>(s: S, x: &mut [T], c: usize, width: usize, log: boo
     for r in 0..rows {
         let i = r * width + c;
         let d = load(s, x, i) - top;
-        let e = T::exp_lanes(d);
+        let e = T::exp_lifted(d);
         total += e;
         if log { d } else { e }.store_slice(&mut x[i..i + len]);
     }
-    let mut ln = total;
+    let mut ln = total * T::UNLIFT;
     if log {
         for v in ln.as_mut_slice() {
             *v = v.ln();
         }
     }
+    let share = V::<S, T>::simd_from(s, T::from_f64(1.0)) / total;
     for r in 0..rows {
         let i = r * width + c;
         let v = load(s, x, i);
-        if log { v - ln } else { v / total }.store_slice(&mut x[i..i + len]);
+        if log { v - ln } else { v * share }.store_slice(&mut x[i..i + len]);
     }
 }
 
@@ -67,10 +68,11 @@ fn gradient<S: Simd, T: Real>(s: S, x: &mut [T], g: &[T], c: usize, width: usize
         let i = r * width + c;
         total += if log { load(s, g, i) } else { load(s, x, i) * load(s, g, i) };
     }
+    let lifted = total * T::UNLIFT;
     for r in 0..rows {
         let i = r * width + c;
         let (y, g) = (load(s, x, i), load(s, g, i));
-        let d = if log { g - T::exp_lanes(y) * total } else { y * (g - total) };
+        let d = if log { g - T::exp_lifted(y) * lifted } else { y * (g - total) };
         d.store_slice(&mut x[i..i + len]);
     }
 }
