@@ -228,6 +228,10 @@ unsafe fn finish_row<S: Simd, T: Real, L: Lanes<S, T>>(
 /// # Safety
 /// Those elements can be read.
 #[inline(always)]
+#[allow(
+    clippy::needless_range_loop,
+    reason = "iterators by value are not always inlined into the level's code"
+)]
 unsafe fn strip<S: Simd, T: Real, L: Lanes<S, T>, const G: usize>(
     s: S,
     p: *const T,
