@@ -40,16 +40,15 @@ struct Conv {
 template <class S> struct Left {
     const T* from;
     bool inside;
-    u32 at;
     F share[S::SHARE];
 
-    METHOD Left(const Conv& p, const T* data, u32 first, u32 k) {
+    METHOD Left(const Conv& p, const T* data, u32 first) {
         u32 row = first + thread_x() % S::SIZE;
         inside = row < p.out.rows;
         from = data + (i64)row * p.left_row;
-        at = k + thread_x() / S::SIZE * S::SHARE;
     }
-    METHOD void fetch(const Conv& p, u32 end) {
+    METHOD void fetch(const Conv& p, u32 at, u32 end) {
+        at += thread_x() / S::SIZE * S::SHARE;
         u32 far = p.near.quotient(at), near = at - far * p.near.size;
 #pragma unroll
         for (u32 i = 0; i < S::SHARE; i++) {
@@ -60,7 +59,6 @@ template <class S> struct Left {
                 far++;
             }
         }
-        at += S::DEPTH;
     }
     METHOD void put(typename S::Rows& rows) const {
 #pragma unroll
@@ -96,17 +94,16 @@ template <class S, Product P> struct Right {
     const T* picture;
     Place col;
     bool inside;
-    u32 at;
     F share[S::SHARE];
 
-    METHOD Right(const Conv& p, const T* data, u32 first, u32 k) {
+    METHOD Right(const Conv& p, const T* data, u32 first) {
         u32 i = first + thread_x() % S::SIZE;
         inside = i < p.out.cols;
         col = P == WEIGHTS ? place_of(p.taps, p.tap_line, i) : place_of(p.places, p.place_line, i);
         picture = data + (i64)col.far * (P == WEIGHTS ? p.channel : p.image);
-        at = k + thread_x() / S::SIZE * S::SHARE;
     }
-    METHOD void fetch(const Conv& p, u32 end) {
+    METHOD void fetch(const Conv& p, u32 at, u32 end) {
+        at += thread_x() / S::SIZE * S::SHARE;
         const Divisor& area = P == WEIGHTS ? p.places : p.taps;
         const Divisor& line = P == WEIGHTS ? p.place_line : p.tap_line;
         const i64 step = P == WEIGHTS ? p.image : p.channel;
@@ -134,7 +131,6 @@ template <class S, Product P> struct Right {
             share[i] = valid ? factor(picture[k.far * step + y * p.line + x * p.column]) : F(0);
             advance(k, lines, line.size);
         }
-        at += S::DEPTH;
     }
     METHOD void put(typename S::Rows& rows) const {
 #pragma unroll
@@ -160,28 +156,22 @@ template <int SIDE, Product P> DEVICE void conv(const Conv& p) {
     typedef Shape<F, SIDE> S;
     const Block at = block_of<S>(p, block_x());
     const u32 begin = at.split * p.chunk, end = min32(begin + p.chunk, p.k);
-    Left<S> left(p, p.left + at.group * p.left_group, at.row, begin);
-    Right<S, P> right(p, p.picture + at.group * p.picture_group, at.col, begin);
+    Left<S> left(p, p.left + at.group * p.left_group, at.row);
+    Right<S, P> right(p, p.picture + at.group * p.picture_group, at.col);
     block_product<S, F>(
-        begin, end, [&] { left.fetch(p, end); }, [&](typename S::Rows& rows) { left.put(rows); },
-        [&] { right.fetch(p, end); }, [&](typename S::Rows& rows) { right.put(rows); },
+        begin, end, [&](u32 k) { left.fetch(p, k, end); }, [&](typename S::Rows& rows) { left.put(rows); },
+        [&](u32 k) { right.fetch(p, k, end); }, [&](typename S::Rows& rows) { right.put(rows); },
         [&] {
             const Block at = block_of<S>(p, block_x_again());
-            return [&, at](u32 row, u32 col, F v) {
-                row += at.row;
-                col += at.col;
-                if (p.splits > 1) {
-                    if (row < p.out.rows && col < p.out.cols)
-                        p.partial[((u64)at.part * p.out.rows + row) * p.out.cols + col] = v;
-                } else {
-                    p.out(at.group * p.out_group, at.group * p.bias_group, row, col, v);
-                }
-            };
+            const u64 matrix = (u64)p.out.rows * p.out.cols;
+            return p.out.tile(p.splits > 1 ? p.partial + at.part * matrix : nullptr, at.group * p.out_group,
+                              at.group * p.bias_group, at.row, at.col);
         });
 }
 
+// Two blocks on a multiprocessor, but for the inputs' gradient, whose divisions by strides take registers.
 #define CONV(name, SIDE, P) \
-    KERNEL_OF(THREADS, 2) NAME(name)(const Conv p) { conv<SIDE, P>(p); }
+    KERNEL_OF(THREADS, P == INPUTS ? 1 : 2) NAME(name)(const Conv p) { conv<SIDE, P>(p); }
 
 #ifdef LARGE
 CONV(conv_forward, 8, FORWARD)
@@ -200,5 +190,5 @@ KERNEL(THREADS) NAME(conv_combine)(const Conv p) {
 #pragma unroll 1
     for (u32 s = 0; s < p.splits; s++) sum += p.partial[s * matrix * p.groups + i];
     const u32 group = (u32)(i / matrix), at = (u32)(i - group * matrix), row = at / p.out.cols;
-    p.out(group * p.out_group, group * p.bias_group, row, at - row * p.out.cols, sum);
+    p.out.put(group * p.out_group, group * p.bias_group, row, at - row * p.out.cols, sum);
 }

@@ -84,26 +84,20 @@ template <int SIDE, Along LEFT, Along RIGHT> DEVICE void gemm(const Gemm& p) {
     Factor<T, S, LEFT> left(p.a + s.a, p.a_row, p.a_k, at.row, p.out.rows, begin);
     Factor<T, S, RIGHT> right(p.b + s.b, p.b_col, p.b_k, at.col, p.out.cols, begin);
     block_product<S, F>(
-        begin, end, [&] { left.fetch(end); }, [&](typename S::Rows& rows) { left.put(rows); },
-        [&] { right.fetch(end); }, [&](typename S::Rows& rows) { right.put(rows); },
+        begin, end, [&](u32 k) { left.fetch(k, end); }, [&](typename S::Rows& rows) { left.put(rows); },
+        [&](u32 k) { right.fetch(k, end); }, [&](typename S::Rows& rows) { right.put(rows); },
         [&] {
             const Place at = place<S>(p, block_x_again());
             const Starts s = starts(p, at.batch);
-            return [&, at, s](u32 row, u32 col, F v) {
-                row += at.row;
-                col += at.col;
-                if (p.splits > 1) {
-                    if (row < p.out.rows && col < p.out.cols)
-                        p.partial[((u64)at.part * p.out.rows + row) * p.out.cols + col] = v;
-                } else {
-                    p.out(s.out, s.bias, row, col, v);
-                }
-            };
+            const u64 matrix = (u64)p.out.rows * p.out.cols;
+            return p.out.tile(p.splits > 1 ? p.partial + at.part * matrix : nullptr, s.out, s.bias, at.row, at.col);
         });
 }
 
+// Two blocks on a multiprocessor, but for products of 64-bit integers, which take many registers.
+constexpr int RESIDENT = same<F, u64> ? 1 : 2;
 #define GEMM(name, SIDE, LEFT, RIGHT) \
-    KERNEL_OF(THREADS, 2) NAME(name)(const Gemm p) { gemm<SIDE, LEFT, RIGHT>(p); }
+    KERNEL_OF(THREADS, RESIDENT) NAME(name)(const Gemm p) { gemm<SIDE, LEFT, RIGHT>(p); }
 
 // By the module's list: tiles of 128 where the dtype is computed in f32, vectors for floats.
 #ifdef LARGE
@@ -130,7 +124,7 @@ KERNEL(THREADS) NAME(gemm_combine)(const Gemm p) {
     for (u32 s = 0; s < p.splits; s++) sum += p.partial[s * matrix * p.batches + i];
     const u32 batch = (u32)(i / matrix), at = (u32)(i - batch * matrix), row = at / p.out.cols;
     const Starts s = starts(p, batch);
-    p.out(s.out, s.bias, row, at - row * p.out.cols, sum);
+    p.out.put(s.out, s.bias, row, at - row * p.out.cols, sum);
 }
 
 // Rows of a that share what is read of b.
@@ -162,7 +156,7 @@ KERNEL(THREADS) NAME(gemm_dot)(const Gemm p) {
         for (u32 mask = 16; mask > 0; mask >>= 1) sum[i] += shuffle_xor(sum[i], mask);
         mine = lane_id() == i ? sum[i] : mine;
     }
-    if (lane_id() < FEW) p.out(s.out, s.bias, row + lane_id(), col, mine);
+    if (lane_id() < FEW && row + lane_id() < p.out.rows) p.out.put(s.out, s.bias, row + lane_id(), col, mine);
 }
 #endif
 
@@ -193,5 +187,5 @@ KERNEL(THREADS) NAME(gemm_axpy)(const Gemm p) {
     F y = 0;
 #pragma unroll
     for (u32 w = 0; w < WARPS; w++) y += scratch[warp_id()][w][lane_id()];
-    p.out(s.out, s.bias, row + warp_id(), col, y);
+    if (row + warp_id() < p.out.rows && col < p.out.cols) p.out.put(s.out, s.bias, row + warp_id(), col, y);
 }

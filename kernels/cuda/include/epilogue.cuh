@@ -31,13 +31,46 @@ template <class T> struct Epilogue {
     u32 rows, cols;
     u32 accumulate, activation;
 
-    METHOD void operator()(i64 out_at, i64 bias_at, u32 row, u32 col, product_type<T> v) const {
-        if (row >= rows || col >= cols) return;
+    // What a row and a column add to an address; those outside have `inside` false.
+    struct Line {
+        i64 out, bias;
+        u32 at;
+        bool inside;
+    };
+    METHOD Line row_line(u32 row) const { return {row * out_row, row * bias_row, row, row < rows}; }
+    METHOD Line col_line(u32 col) const {
         u32 far = inner.quotient(col), near = col - far * inner.size;
-        T* to = out + (out_at + row * out_row + far * out_far + near * out_near);
-        if (bias) v += factor(bias[bias_at + row * bias_row + col * bias_col]);
+        return {far * out_far + near * out_near, col * bias_col, col, col < cols};
+    }
+    METHOD void put(T* to, const T* add, product_type<T> v) const {
+        if (add) v += factor(*add);
         if (accumulate) v += factor(*to);
         if (activation) v = activate(v, activation);
         *to = result<T>(v);
+    }
+    METHOD void put(i64 out_at, i64 bias_at, u32 row, u32 col, product_type<T> v) const {
+        Line r = row_line(row), c = col_line(col);
+        put(out + (out_at + r.out + c.out), bias ? bias + (bias_at + r.bias + c.bias) : nullptr, v);
+    }
+
+    // The results of a tile: `row(i)` and `col(j)` once for each, `(row, col, value)` for every element. With
+    // `partial`, a matrix of whole sums, they go there as they are.
+    struct Tile {
+        const Epilogue& p;
+        product_type<T>* partial;
+        T* to;
+        const T* add;
+        u32 row0, col0;
+
+        METHOD Line row(u32 i) const { return p.row_line(row0 + i); }
+        METHOD Line col(u32 j) const { return p.col_line(col0 + j); }
+        METHOD void operator()(const Line& r, const Line& c, product_type<T> v) const {
+            if (!r.inside || !c.inside) return;
+            if (partial) partial[(u64)r.at * p.cols + c.at] = v;
+            else p.put(to + (r.out + c.out), add ? add + (r.bias + c.bias) : nullptr, v);
+        }
+    };
+    METHOD Tile tile(product_type<T>* partial, i64 out_at, i64 bias_at, u32 row0, u32 col0) const {
+        return {*this, partial, out + out_at, bias ? bias + bias_at : nullptr, row0, col0};
     }
 };

@@ -43,7 +43,6 @@ template <class T, class S, Along A> struct Factor {
     const T* from;
     bool inside;
     i64 step;
-    u32 at;
     F share[S::SHARE];
 
     // Which k of the tile pass i fetches.
@@ -66,10 +65,9 @@ template <class T, class S, Along A> struct Factor {
         u32 outer = first + outer_of(0);
         inside = outer < count;
         from = data + (i64)outer * outer_step + (i64)(k + k_of(0)) * step;
-        at = k;
     }
-    // The thread's share of a tile; the next call is for the next tile.
-    METHOD void fetch(u32 end) {
+    // The thread's share of the tile at k = `at`; the next call is for the next tile.
+    METHOD void fetch(u32 at, u32 end) {
 #pragma unroll
         for (u32 i = 0; i < PASSES; i++) {
             const T* p = from + (i64)(k_of(i) - k_of(0)) * step;
@@ -83,7 +81,6 @@ template <class T, class S, Along A> struct Factor {
             }
         }
         from += S::DEPTH * step;
-        at += S::DEPTH;
     }
     METHOD void put(typename S::Rows& rows) const {
         if constexpr (A == ALONG_OUTER) {
@@ -125,10 +122,9 @@ template <class S, class F> DEVICE void multiply(F (&sum)[S::SIDE][S::SIDE], con
 }
 
 // The block's product over k in [begin, end). `fetch_left` and `fetch_right` bring the thread's share of the
-// next tile into registers, `put_…` writes it to shared memory. Then what `results()` returns is called
-// with (row, column, value) for each element, neighbouring lanes having neighbouring columns; rows and
-// columns count from the tile's first. (`results` is called last, so that nothing it computes is kept
-// meanwhile.)
+// tile at a k into registers, `put_…` writes it to shared memory. Then what `results()` returns takes every
+// element (an `Epilogue::Tile`), neighbouring lanes having neighbouring columns; rows and columns count from
+// the tile's first. (`results` is called last, so that nothing it computes is kept meanwhile.)
 template <class S, class F, class FetchLeft, class PutLeft, class FetchRight, class PutRight, class Results>
 DEVICE void block_product(u32 begin, u32 end, FetchLeft fetch_left, PutLeft put_left, FetchRight fetch_right,
                           PutRight put_right, Results results) {
@@ -142,8 +138,8 @@ DEVICE void block_product(u32 begin, u32 end, FetchLeft fetch_left, PutLeft put_
 #pragma unroll
         for (u32 j = 0; j < S::SIDE; j++) sum[i][j] = F(0);
 
-    fetch_left();
-    fetch_right();
+    fetch_left(begin);
+    fetch_right(begin);
     put_left(a[0]);
     put_right(b[0]);
     barrier();
@@ -153,11 +149,11 @@ DEVICE void block_product(u32 begin, u32 end, FetchLeft fetch_left, PutLeft put_
         // The next tile is on its way from memory while this one is multiplied, one factor during each
         // half: so it waits in half as many registers.
         const bool more = k + S::DEPTH < end;
-        if (more) fetch_left();
+        if (more) fetch_left(k + S::DEPTH);
         multiply<S>(sum, a[stage], b[stage], 0, row, col);
         if (more) {
             put_left(a[stage ^ 1]);
-            fetch_right();
+            fetch_right(k + S::DEPTH);
         }
         multiply<S>(sum, a[stage], b[stage], 1, row, col);
         if (more) put_right(b[stage ^ 1]);
@@ -167,8 +163,11 @@ DEVICE void block_product(u32 begin, u32 end, FetchLeft fetch_left, PutLeft put_
 
     // Four rows of each warp at a time through shared memory: then neighbouring lanes write neighbours,
     // and what is done to a result is there once, not for each register.
-    auto out = results();
+    const auto out = results();
     F* own = &a[0][0][0] + warp_id() * 4 * WIDTH;
+    decltype(out.col(0)) cols[WIDTH / 32];
+#pragma unroll
+    for (u32 j = 0; j < WIDTH / 32; j++) cols[j] = out.col(warp_col * WIDTH + lane + 32 * j);
 #pragma unroll 1
     for (u32 p = 0; p < S::SIDE; p++) {
 #pragma unroll
@@ -185,8 +184,11 @@ DEVICE void block_product(u32 begin, u32 end, FetchLeft fetch_left, PutLeft put_
         warp_barrier();
         const u32 first = warp_row * 4 * S::SIDE + p / V * 4 * V + p % V;
 #pragma unroll 1
-        for (u32 e = lane; e < 4 * WIDTH; e += 32)
-            out(first + e / WIDTH * V, warp_col * WIDTH + e % WIDTH, own[e]);
+        for (u32 r = 0; r < 4; r++) {
+            const auto line = out.row(first + r * V);
+#pragma unroll
+            for (u32 j = 0; j < WIDTH / 32; j++) out(line, cols[j], own[r * WIDTH + lane + 32 * j]);
+        }
         warp_barrier();
     }
 }

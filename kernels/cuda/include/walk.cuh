@@ -109,6 +109,12 @@ template <class T, int K> DEVICE compute<T> value_of(const Map<K>& p, int k, i64
     return p.numbers >> k & 1 ? number_of<compute<T>>(p.number[k]) : widen(((const T*)p.in[k])[at]);
 }
 
+// Elements are written one by one only at the end, and as volatile: else clang joins their stores with parts of
+// the vector's, and the vector is written in pieces.
+template <class R> DEVICE void store_apart(R* to, R v) {
+    typedef choose<sizeof(R) == 8, u64, choose<sizeof(R) == 4, u32, choose<sizeof(R) == 2, u16, u8>>> Bits;
+    *(volatile Bits*)to = __builtin_bit_cast(Bits, v);
+}
 template <class R, int V, int K> DEVICE void store(const Map<K>& p, i64 at, int valid, Vec<R, V> y) {
     R* to = (R*)p.out + at;
     if (valid >= V) {
@@ -116,7 +122,7 @@ template <class R, int V, int K> DEVICE void store(const Map<K>& p, i64 at, int 
     } else {
 #pragma unroll
         for (int j = 0; j < V; j++)
-            if (j < valid) to[j] = y.at[j];
+            if (j < valid) store_apart(to + j, y.at[j]);
     }
 }
 
