@@ -49,14 +49,14 @@ pub struct Op<V: Value> {
 /// hypot(&a, &b).backward();
 /// assert_eq!(a.grad().unwrap().item(), 0.6);
 /// ```
-#[inline]
+#[inline(always)]
 #[track_caller]
 pub fn op<V: Value>(name: &'static str, value: V) -> Op<V> {
     op_at(name, value, Location::caller())
 }
 
 /// [`op`] with the user's line given, for wrappers that cannot pass it on by `#[track_caller]`.
-#[inline]
+#[inline(always)]
 pub fn op_at<V: Value>(name: &'static str, value: V, location: &'static Location<'static>) -> Op<V> {
     let recording = is_grad_enabled();
     Op {
@@ -71,7 +71,7 @@ pub fn op_at<V: Value>(name: &'static str, value: V, location: &'static Location
 }
 
 impl<V: Value> Op<V> {
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, input: &V, rule: impl FnOnce() -> Rule<V>) -> bool {
         let Some(node) = input.node().filter(|_| self.recording) else { return false };
         self.inputs.push(node.clone());
@@ -106,7 +106,7 @@ impl<V: Value> Op<V> {
     }
 
     /// The gradient of `input` is that of the output, as for a term of a sum; no closure is stored.
-    #[inline]
+    #[inline(always)]
     pub fn wrt_same(mut self, input: &V) -> Self {
         self.add(input, || Rule::Pass);
         self

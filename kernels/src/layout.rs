@@ -16,12 +16,31 @@ pub struct Layout {
     offset: usize,
 }
 
+/// A copy of a few numbers without a call of memcpy, which takes longer than the copy.
+#[inline]
+fn short<T: Copy + Default>(from: &[T]) -> SmallVec<[T; 4]> {
+    if from.len() > 4 {
+        return SmallVec::from_slice(from);
+    }
+    let mut all = [T::default(); 4];
+    for (i, to) in all.iter_mut().enumerate() {
+        if let Some(&x) = from.get(i) {
+            *to = x;
+        }
+    }
+    SmallVec::from_buf_and_len(all, from.len())
+}
+
+/// Sizes as they are kept.
+#[inline]
+pub fn dims(shape: &[usize]) -> Dims {
+    short(shape)
+}
+
 impl Clone for Layout {
     #[inline]
     fn clone(&self) -> Self {
-        // Copies bytes, where a derived clone goes number by number.
-        let (shape, strides) = (Dims::from_slice(&self.shape), Strides::from_slice(&self.strides));
-        Layout { shape, strides, offset: self.offset }
+        Layout { shape: short(&self.shape), strides: short(&self.strides), offset: self.offset }
     }
 }
 
@@ -39,7 +58,7 @@ pub fn contiguous_strides(shape: &[usize]) -> Strides {
 /// The shape two shapes broadcast to (NumPy's rule), or `None` where they do not fit.
 pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Dims> {
     if a == b {
-        return Some(a.into());
+        return Some(short(a));
     }
     let n = a.len().max(b.len());
     let at = |s: &[usize], i: usize| if i + s.len() >= n { s[i + s.len() - n] } else { 1 };
@@ -56,7 +75,7 @@ pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Dims> {
 impl Layout {
     /// A row-major layout at offset 0.
     pub fn contiguous(shape: &[usize]) -> Self {
-        Layout { shape: shape.into(), strides: contiguous_strides(shape), offset: 0 }
+        Layout { shape: short(shape), strides: contiguous_strides(shape), offset: 0 }
     }
 
     /// A layout from its parts.

@@ -23,5 +23,5 @@ pub use buffer::{ALIGN, Buffer, Owner, cached_bytes, empty_cache};
 pub use device::{Device, Storage};
 pub use dtype::{DType, Element, Scalar, bf16, f16};
 pub use error::{Error, Result};
-pub use layout::{Dims, Layout, Strides, broadcast_shapes, collapse, contiguous_strides};
+pub use layout::{Dims, Layout, Strides, broadcast_shapes, collapse, contiguous_strides, dims};
 pub use view::{Src, View, ViewMut};

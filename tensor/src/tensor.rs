@@ -63,7 +63,7 @@ impl Value for Tensor {
         self
     }
     fn meta(&self) -> Meta {
-        Meta { shape: self.layout.shape().into(), dtype: self.dtype, device: self.device() }
+        Meta { shape: kernels::dims(self.layout.shape()), dtype: self.dtype, device: self.device() }
     }
     #[track_caller]
     fn add(&self, other: &Self) -> Self {

@@ -37,10 +37,12 @@ pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
     let row = &*row;
     let by_rows = p.b.col == 1 && p.n >= 64 / size_of::<T>();
     if parallel && p.work() * size_of::<T>() > PARALLEL {
+        // Long pieces of rows where there are enough columns: a short one ends before the next is there.
+        let piece = (p.n / 4).next_multiple_of(CHUNK / 8).min(CHUNK / 2);
         // A core reads about 20 bytes in a nanosecond.
         let cost = (p.k * size_of::<T>()) as f64 * 0.05;
         // SAFETY: ranges of columns are different elements of the target.
-        par::for_each_range(p.n, if by_rows { CHUNK / 8 } else { 64 }, cost, |r| unsafe {
+        par::for_each_range(p.n, if by_rows { piece } else { 64 }, cost, |r| unsafe {
             columns(p, row, r.start, r.len(), by_rows)
         });
     } else {
@@ -90,13 +92,18 @@ unsafe fn along_rows<S: Simd, T: Real>(s: S, p: &Product<T>, row: &[T]) {
                             #[inline(always)]
                             |i| splat::<S, T>(s, row[at(i)]),
                         );
+                        let rows: [*const T; ROWS] = std::array::from_fn(
+                            #[inline(always)]
+                            |i| b.at(at(i), 0),
+                        );
                         for v in 0..vectors {
-                            let sum = sums.add(v * lanes);
+                            let (sum, column) = (sums.add(v * lanes), place(v));
                             let mut total = load::<S, T>(s, sum);
                             for i in 0..ROWS {
-                                // The row below, which is the next part's: so far apart, the processor does not guess it.
-                                prefetch(b.at(at(i) + 1, place(v)));
-                                total = load::<S, T>(s, b.at(at(i), place(v))).mul_add(x[i], total);
+                                let term = rows[i].wrapping_add(column);
+                                // The row below is the next part's: so far apart, the processor does not guess it.
+                                prefetch(term.wrapping_offset(b.row));
+                                total = load::<S, T>(s, term).mul_add(x[i], total);
                             }
                             store::<S, T>(total, sum);
                         }
