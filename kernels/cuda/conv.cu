@@ -169,9 +169,9 @@ template <int SIDE, Product P> DEVICE void conv(const Conv& p) {
         });
 }
 
-// Two blocks on a multiprocessor, but for the inputs' gradient, whose divisions by strides take registers.
+// As for matrix products, small tiles leave room for two blocks on a multiprocessor.
 #define CONV(name, SIDE, P) \
-    KERNEL_OF(THREADS, P == INPUTS ? 1 : 2) NAME(name)(const Conv p) { conv<SIDE, P>(p); }
+    KERNEL_OF(THREADS, SIDE == 8 ? 1 : 2) NAME(name)(const Conv p) { conv<SIDE, P>(p); }
 
 #ifdef LARGE
 CONV(conv_forward, 8, FORWARD)

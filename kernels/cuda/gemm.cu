@@ -94,10 +94,11 @@ template <int SIDE, Along LEFT, Along RIGHT> DEVICE void gemm(const Gemm& p) {
         });
 }
 
-// Two blocks on a multiprocessor, but for products of 64-bit integers, which take many registers.
-constexpr int RESIDENT = same<F, u64> ? 1 : 2;
+// Small tiles leave room for two blocks on a multiprocessor, but for 64-bit integers. Large ones in 128
+// registers would spill a few bytes on sm_100 and sm_120.
+constexpr int resident(int side) { return side == 8 || same<F, u64> ? 1 : 2; }
 #define GEMM(name, SIDE, LEFT, RIGHT) \
-    KERNEL_OF(THREADS, RESIDENT) NAME(name)(const Gemm p) { gemm<SIDE, LEFT, RIGHT>(p); }
+    KERNEL_OF(THREADS, resident(SIDE)) NAME(name)(const Gemm p) { gemm<SIDE, LEFT, RIGHT>(p); }
 
 // By the module's list: tiles of 128 where the dtype is computed in f32, vectors for floats.
 #ifdef LARGE
