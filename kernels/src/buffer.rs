@@ -1,21 +1,14 @@
-//! Aligned memory without a type, recycled by size class.
-//!
-//! A fresh large allocation costs one page fault per 4 KiB, more than the arithmetic of most
-//! elementwise kernels; so freed buffers are kept and handed out again.
-//!
-//! A buffer may also show bytes that somebody else owns, such as a mapped file: it becomes a copy when
-//! it is written.
+//! Aligned memory without a type: recycled blocks, or bytes that somebody else owns, such as a mapped
+//! file, of which a buffer becomes a copy when it is written.
 
+use crate::block::Block;
 use crate::dtype::Element;
-use std::alloc::{Layout as AllocLayout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Alignment of every buffer: a cache line, and the widest SIMD vector.
 pub const ALIGN: usize = 64;
-/// Bytes kept for reuse at most.
-const CACHE_LIMIT: usize = 1 << 30;
 
 /// Something that holds bytes which stay where they are while it lives.
 pub type Owner = Arc<dyn AsRef<[u8]> + Send + Sync>;
@@ -30,8 +23,8 @@ pub struct Buffer {
 
 /// Who frees the bytes.
 enum Home {
-    /// The buffer: they are of this size class.
-    Class(usize),
+    /// The buffer: they are this block's. Taken when the buffer is dropped.
+    Own(Option<Block>),
     /// Another owner, who keeps them unchanged as long as this reference to it lives.
     Foreign(#[expect(dead_code, reason = "held for its drop")] Owner),
 }
@@ -41,86 +34,19 @@ unsafe impl Send for Buffer {}
 // SAFETY: shared access only reads.
 unsafe impl Sync for Buffer {}
 
-/// Bytes of the size class that holds `len` bytes: four classes per power of two, so at most a
-/// quarter is unused.
-fn size_class(len: usize) -> usize {
-    let len = len.max(ALIGN);
-    let quarter = (len.next_power_of_two() / 8).max(ALIGN);
-    len.div_ceil(quarter) * quarter
-}
-
-struct Cache {
-    free: Vec<(usize, Vec<NonNull<u8>>)>,
-    bytes: usize,
-}
-// SAFETY: the pointers are owned by the cache alone.
-unsafe impl Send for Cache {}
-static CACHE: Mutex<Cache> = Mutex::new(Cache { free: Vec::new(), bytes: 0 });
-
-impl Cache {
-    fn take(&mut self, class: usize) -> Option<NonNull<u8>> {
-        let i = self.free.binary_search_by_key(&class, |e| e.0).ok()?;
-        let ptr = self.free[i].1.pop()?;
-        self.bytes -= class;
-        Some(ptr)
-    }
-    fn put(&mut self, class: usize, ptr: NonNull<u8>) -> bool {
-        if self.bytes + class > CACHE_LIMIT {
-            return false;
-        }
-        let i = match self.free.binary_search_by_key(&class, |e| e.0) {
-            Ok(i) => i,
-            Err(i) => {
-                self.free.insert(i, (class, Vec::new()));
-                i
-            }
-        };
-        self.free[i].1.push(ptr);
-        self.bytes += class;
-        true
-    }
-}
-
-fn cache() -> std::sync::MutexGuard<'static, Cache> {
-    CACHE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Gives all memory that is kept for reuse back to the system.
-pub fn empty_cache() {
-    let mut c = cache();
-    for (class, list) in std::mem::take(&mut c.free) {
-        for ptr in list {
-            // SAFETY: allocated by `Buffer::new` with this class's layout, and owned by the cache.
-            unsafe { dealloc(ptr.as_ptr(), class_layout(class)) }
-        }
-    }
-    c.bytes = 0;
-}
-
-/// Bytes kept for reuse at this moment.
-pub fn cached_bytes() -> usize {
-    cache().bytes
-}
-
-fn class_layout(class: usize) -> AllocLayout {
-    AllocLayout::from_size_align(class, ALIGN).expect("buffer larger than the address space")
-}
-
 impl Buffer {
     /// `len` bytes, from the cache or fresh. Contents are initialised but arbitrary.
     ///
     /// # Panics
     /// Where `len` exceeds the address space; aborts as `Vec` does where memory is out.
     pub fn new(len: usize) -> Self {
-        let class = size_class(len);
-        if let Some(ptr) = cache().take(class) {
-            return Buffer { ptr, len, home: Home::Class(class) };
-        }
-        let layout = class_layout(class);
-        // SAFETY: the class is at least ALIGN bytes, so the layout is not empty.
-        let ptr = unsafe { alloc_zeroed(layout) };
-        let Some(ptr) = NonNull::new(ptr) else { handle_alloc_error(layout) };
-        Buffer { ptr, len, home: Home::Class(class) }
+        Self::with_news(len).0
+    }
+
+    /// As [`new`](Buffer::new); true where all bytes are 0.
+    fn with_news(len: usize) -> (Self, bool) {
+        let (block, fresh) = Block::new(len);
+        (Buffer { ptr: block.ptr(), len, home: Home::Own(Some(block)) }, fresh)
     }
 
     /// A range of an owner's bytes, not copied; `None` where the owner has no such range, or it begins
@@ -133,8 +59,10 @@ impl Buffer {
 
     /// `len` zero bytes.
     pub fn zeroed(len: usize) -> Self {
-        let mut b = Self::new(len);
-        b.bytes_mut().fill(0);
+        let (mut b, fresh) = Self::with_news(len);
+        if !fresh {
+            b.bytes_mut().fill(0);
+        }
         b
     }
 
@@ -173,10 +101,10 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let Home::Class(class) = self.home else { return };
-        if !cache().put(class, self.ptr) {
-            // SAFETY: allocated in `new` with this layout, and not kept by the cache.
-            unsafe { dealloc(self.ptr.as_ptr(), class_layout(class)) }
+        if let Home::Own(block) = &mut self.home
+            && let Some(block) = block.take()
+        {
+            block.recycle();
         }
     }
 }
@@ -198,15 +126,6 @@ impl std::fmt::Debug for Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn classes_waste_at_most_a_quarter() {
-        for len in (0..5000).chain([1 << 20, (1 << 20) + 1, 123_456_789]) {
-            let c = size_class(len);
-            assert!(c >= len && c.is_multiple_of(ALIGN), "{len} {c}");
-            assert!(len < 512 || c - len <= len / 3, "{len} {c}");
-        }
-    }
 
     #[test]
     fn buffers_are_aligned_and_recycled() {

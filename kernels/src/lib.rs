@@ -9,6 +9,7 @@
 //! that may use `unsafe`, but for the memory map of `io`.
 
 mod backend;
+mod block;
 mod buffer;
 pub mod cpu;
 mod device;
@@ -19,7 +20,8 @@ pub mod random;
 mod view;
 
 pub use backend::*;
-pub use buffer::{ALIGN, Buffer, Owner, cached_bytes, empty_cache};
+pub use block::{cached_bytes, empty_cache};
+pub use buffer::{ALIGN, Buffer, Owner};
 pub use device::{Device, Storage};
 pub use dtype::{DType, Element, Scalar, bf16, f16};
 pub use error::{Error, Result};

@@ -3,6 +3,7 @@
 use super::copy::tiles;
 use super::lane::{BLOCK, Lane};
 use super::par;
+use super::stream;
 use super::walk::Walk;
 use crate::*;
 use smallvec::SmallVec;
@@ -13,7 +14,8 @@ use std::ops::Range;
 const SHORT_RUN: usize = BLOCK / 4;
 
 /// A kernel on `n` elements that lie side by side: inputs, output, `n`. The output may be one of the
-/// inputs (the same address), and is otherwise apart from them.
+/// inputs (the same address), and is otherwise apart from them. A kernel may store past the caches, where
+/// [`stream::pays`] for the whole output.
 pub(crate) type Kernel<'a, const K: usize> = &'a (dyn Fn([*const u8; K], *mut u8, usize) + Sync);
 
 #[repr(align(64))]
@@ -107,7 +109,13 @@ pub(crate) fn map<const K: usize, const N: usize>(
         };
     }
     let job = Job { walk, ports, chunk, kernel };
-    par::for_each_range(numel, chunk, cost, |r| job.range(r));
+    let may_stream = stream::pays(numel * out_lane.size);
+    par::for_each_range(numel, chunk, cost, |r| {
+        job.range(r);
+        if may_stream {
+            stream::finish();
+        }
+    });
 }
 
 /// Whether the operands lie side by side as the kernel wants them: what is small needs no driver then.

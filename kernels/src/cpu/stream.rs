@@ -72,7 +72,8 @@ pub fn prefetch<T>(p: *const T) {
 mod tests {
     use super::*;
     use crate::cpu::simd::{available_levels, set_simd_level, simd_level};
-    use crate::{Buffer, simd};
+    use crate::cpu::test_support::{apply_binary, apply_unary, at_level};
+    use crate::{BinaryOp, Buffer, UnaryOp, simd};
 
     #[inline(always)]
     fn fill<S: Simd>(s: S, out: &mut [f32]) {
@@ -83,6 +84,18 @@ mod tests {
             unsafe { store(s, out[i * len..][..len].as_mut_ptr(), v) }
         }
         finish();
+    }
+
+    #[test]
+    fn large_results_are_those_of_small_ones() {
+        let n = LIMIT / 4 + 77;
+        let a: Vec<f32> = (0..n).map(|i| (i % 8191) as f32).collect();
+        let b: Vec<f32> = (0..n).map(|i| (i % 127) as f32 * 0.5).collect();
+        for level in available_levels() {
+            let [sum, root] =
+                at_level(level, || [apply_binary(BinaryOp::Add, &a, &b), apply_unary(UnaryOp::Sqrt, &a)]);
+            assert!((0..n).all(|i| sum[i] == a[i] + b[i] && root[i] == a[i].sqrt()), "{level:?}");
+        }
     }
 
     #[test]

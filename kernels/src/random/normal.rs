@@ -16,16 +16,23 @@ const PAIRS: usize = 256;
 /// are drawn anew at the end.
 pub(super) fn blocks_f32(g: &mut Generator, mean: f32, std: f32, out: &mut [f32]) {
     let (n, rest) = (out.len(), out.len() % BLOCK);
-    whole_blocks(g, mean, std, &mut out[..n - rest], |v| v);
+    let copy = |from: &[f32], to: &mut [f32]| to.copy_from_slice(from);
+    whole_blocks(g, mean, std, &mut out[..n - rest], copy);
     if rest > 0 {
         // Drawn, though nothing sees them.
         g.fill_u32(&mut [0; BLOCK][..rest]);
-        whole_blocks(g, mean, std, &mut out[n - BLOCK..], |v| v);
+        whole_blocks(g, mean, std, &mut out[n - BLOCK..], copy);
     }
 }
 
-/// f16 and bf16: as `blocks_f32`, but nothing is drawn for an incomplete block.
-pub(super) fn blocks_16<T>(g: &mut Generator, mean: f32, std: f32, out: &mut [T], to: impl Fn(f32) -> T) {
+/// f16 and bf16, narrowed by `to`: as `blocks_f32`, but nothing is drawn for an incomplete block.
+pub(super) fn blocks_16<T>(
+    g: &mut Generator,
+    mean: f32,
+    std: f32,
+    out: &mut [T],
+    to: impl Fn(&[f32], &mut [T]),
+) {
     let (n, rest) = (out.len(), out.len() % BLOCK);
     whole_blocks(g, mean, std, &mut out[..n - rest], &to);
     if rest > 0 {
@@ -33,9 +40,10 @@ pub(super) fn blocks_16<T>(g: &mut Generator, mean: f32, std: f32, out: &mut [T]
     }
 }
 
-fn whole_blocks<T>(g: &mut Generator, mean: f32, std: f32, out: &mut [T], to: impl Fn(f32) -> T) {
+fn whole_blocks<T>(g: &mut Generator, mean: f32, std: f32, out: &mut [T], to: impl Fn(&[f32], &mut [T])) {
     let mut words = [0; PAIRS * 2];
     let (mut cos, mut sin) = ([0.0; PAIRS], [0.0; PAIRS]);
+    let mut normals = [0.0; PAIRS * 2];
     for out in out.chunks_mut(PAIRS * 2) {
         g.fill_u32(&mut words[..out.len()]);
         // First and second halves of all blocks together, so that vectors are full.
@@ -49,9 +57,11 @@ fn whole_blocks<T>(g: &mut Generator, mean: f32, std: f32, out: &mut [T], to: im
             box_muller(&mut cos, &mut sin, mean, std)
         });
         let halves = cos.chunks(HALF).zip(sin.chunks(HALF));
-        for (block, (cos, sin)) in out.chunks_mut(BLOCK).zip(halves) {
-            block.iter_mut().zip(cos.iter().chain(sin)).for_each(|(o, &v)| *o = to(v));
+        for (block, (cos, sin)) in normals.chunks_mut(BLOCK).zip(halves) {
+            block[..HALF].copy_from_slice(cos);
+            block[HALF..].copy_from_slice(sin);
         }
+        to(&normals[..out.len()], out);
     }
 }
 

@@ -99,7 +99,7 @@ macro_rules! real_16 {
                 });
             }
             fn normal_blocks(g: &mut Generator, mean: f64, std: f64, out: &mut [$t]) {
-                normal::blocks_16(g, mean as f32, std as f32, out, $t::from_f32);
+                normal::blocks_16(g, mean as f32, std as f32, out, $narrow);
             }
             fn narrow(v: f64) -> $t {
                 $t::from_f32(v as f32)

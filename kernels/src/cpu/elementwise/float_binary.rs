@@ -5,8 +5,9 @@ use crate::cpu::math::{self, Math, lanes2, pick, splat_like};
 use crate::cpu::simd::prelude::*;
 use crate::{BinaryOp, simd};
 
-/// Inputs, output (apart or equal), number of elements; true if an integer was divided by zero.
-pub(super) type Kernel = unsafe fn(BinaryOp, *const u8, *const u8, *mut u8, usize) -> bool;
+/// Inputs, output (apart or equal), number of elements, and whether the output may go past the caches; true if
+/// an integer was divided by zero.
+pub(super) type Kernel = unsafe fn(BinaryOp, *const u8, *const u8, *mut u8, usize, bool) -> bool;
 
 /// # Safety
 /// `n` elements can be read at `a` and `b` and written at `out`; inputs are apart from it or equal.
@@ -16,13 +17,14 @@ pub(super) unsafe fn kernel<T: Math>(
     b: *const u8,
     out: *mut u8,
     n: usize,
+    streamed: bool,
 ) -> bool {
     let (a, b, out) = (a.cast::<T>(), b.cast::<T>(), out.cast::<T>());
     use BinaryOp::*;
     macro_rules! each {
         ($s:ident, $x:ident, $y:ident => $e:expr) => {
             // SAFETY: as promised by the caller.
-            simd!($s => unsafe { map2::<_, T>($s, a, b, out, n, #[inline(always)] |$x, $y| $e) })
+            simd!($s => unsafe { map2::<_, T>($s, a, b, out, n, streamed, #[inline(always)] |$x, $y| $e) })
         };
         ($x:ident, $y:ident => $e:expr) => { each!(s, $x, $y => $e) };
     }

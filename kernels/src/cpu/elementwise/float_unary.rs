@@ -5,18 +5,18 @@ use crate::cpu::math::{self, Math, lanes, pick, splat_like};
 use crate::cpu::simd::prelude::*;
 use crate::{Scalar, UnaryOp, simd};
 
-/// Input, output (apart or equal), number of elements.
-pub(super) type Kernel = unsafe fn(UnaryOp, *const u8, *mut u8, usize);
+/// Input, output (apart or equal), number of elements, and whether the output may go past the caches.
+pub(super) type Kernel = unsafe fn(UnaryOp, *const u8, *mut u8, usize, bool);
 
 /// # Safety
 /// `n` elements can be read at `x` and written at `out`; the two are apart or equal.
-pub(super) unsafe fn kernel<T: Math>(op: UnaryOp, x: *const u8, out: *mut u8, n: usize) {
+pub(super) unsafe fn kernel<T: Math>(op: UnaryOp, x: *const u8, out: *mut u8, n: usize, streamed: bool) {
     let (x, out) = (x.cast::<T>(), out.cast::<T>());
     use UnaryOp::*;
     macro_rules! each {
         ($s:ident, $v:ident => $e:expr) => {
             // SAFETY: as promised by the caller.
-            simd!($s => unsafe { map1::<_, T>($s, x, out, n, #[inline(always)] |$v| $e) })
+            simd!($s => unsafe { map1::<_, T>($s, x, out, n, streamed, #[inline(always)] |$v| $e) })
         };
         ($v:ident => $e:expr) => { each!(s, $v => $e) };
     }

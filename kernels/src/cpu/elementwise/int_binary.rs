@@ -114,7 +114,14 @@ macro_rules! each {
 
 /// # Safety
 /// `n` elements can be read at `a` and `b` and written at `out`; inputs are apart from it or equal.
-unsafe fn run<T: Int>(op: BinaryOp, a: *const u8, b: *const u8, out: *mut u8, n: usize) -> bool {
+unsafe fn run<T: Int>(
+    op: BinaryOp,
+    a: *const u8,
+    b: *const u8,
+    out: *mut u8,
+    n: usize,
+    _streamed: bool,
+) -> bool {
     let (a, b, out) = (a.cast::<T>(), b.cast::<T>(), out.cast::<T>());
     let zero = T::default();
     let mut zero_divisor = false;
@@ -167,7 +174,7 @@ unsafe fn run<T: Int>(op: BinaryOp, a: *const u8, b: *const u8, out: *mut u8, n:
 ///
 /// # Safety
 /// As [`run`], with 0 and 1 as inputs.
-unsafe fn bools(op: BinaryOp, a: *const u8, b: *const u8, out: *mut u8, n: usize) -> bool {
+unsafe fn bools(op: BinaryOp, a: *const u8, b: *const u8, out: *mut u8, n: usize, _streamed: bool) -> bool {
     use BinaryOp::*;
     match op {
         Add | Maximum | BitOr => each!(a, b, out, n; x, y => x | y),

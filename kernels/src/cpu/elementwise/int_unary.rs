@@ -21,7 +21,7 @@ pub(super) fn kernel(op: UnaryOp, dtype: DType) -> Option<Kernel> {
 
 /// # Safety
 /// `n` elements can be read at `x` and written at `out`; the two are apart or equal.
-unsafe fn run<T: Int>(op: UnaryOp, x: *const u8, out: *mut u8, n: usize) {
+unsafe fn run<T: Int>(op: UnaryOp, x: *const u8, out: *mut u8, n: usize, _streamed: bool) {
     let (x, out) = (x.cast::<T>(), out.cast::<T>());
     macro_rules! each {
         ($v:ident => $e:expr) => {

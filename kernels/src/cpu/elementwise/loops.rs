@@ -2,11 +2,13 @@
 
 use crate::cpu::math::{Math, V};
 use crate::cpu::simd::{Simd, SimdBase};
+use crate::cpu::stream;
 
 /// Lanes of the widest vector (512 bits of f32).
 const WIDEST: usize = 16;
 
-/// `out[i] = f(x[i])` by vectors; the rest at the end goes through the same code, padded.
+/// `out[i] = f(x[i])` by vectors; the rest at the end goes through the same code, padded. Where `streamed`,
+/// vectors are stored past the caches, if `out` is aligned to them.
 ///
 /// # Safety
 /// `n` elements can be read at `x` and written at `out`; the two are apart or equal.
@@ -16,13 +18,15 @@ pub(crate) unsafe fn map1<S: Simd, T: Math>(
     x: *const T,
     out: *mut T,
     n: usize,
+    streamed: bool,
     f: impl Fn(V<S, T>) -> V<S, T>,
 ) {
     let w = V::<S, T>::LEN;
+    let streamed = streamed && out.addr().is_multiple_of(size_of::<V<S, T>>());
     let mut i = 0;
     while i + w <= n {
         // SAFETY: whole vectors inside the `n` elements.
-        unsafe { store::<S, T>(f(load::<S, T>(s, x.add(i))), out.add(i)) };
+        unsafe { put::<S, T>(s, f(load::<S, T>(s, x.add(i))), out.add(i), streamed) };
         i += w;
     }
     if i < n {
@@ -47,13 +51,17 @@ pub(crate) unsafe fn map2<S: Simd, T: Math>(
     b: *const T,
     out: *mut T,
     n: usize,
+    streamed: bool,
     f: impl Fn(V<S, T>, V<S, T>) -> V<S, T>,
 ) {
     let w = V::<S, T>::LEN;
+    let streamed = streamed && out.addr().is_multiple_of(size_of::<V<S, T>>());
     let mut i = 0;
     while i + w <= n {
         // SAFETY: whole vectors inside the `n` elements.
-        unsafe { store::<S, T>(f(load::<S, T>(s, a.add(i)), load::<S, T>(s, b.add(i))), out.add(i)) };
+        unsafe {
+            put::<S, T>(s, f(load::<S, T>(s, a.add(i)), load::<S, T>(s, b.add(i))), out.add(i), streamed)
+        };
         i += w;
     }
     if i < n {
@@ -77,6 +85,14 @@ pub(crate) unsafe fn map2<S: Simd, T: Math>(
 pub(crate) unsafe fn load<S: Simd, T: Math>(s: S, p: *const T) -> V<S, T> {
     // SAFETY: as promised by the caller.
     V::<S, T>::from_slice(s, unsafe { std::slice::from_raw_parts(p, V::<S, T>::LEN) })
+}
+
+/// # Safety
+/// A vector can be written at `p`, which is aligned to it where `streamed`.
+#[inline(always)]
+unsafe fn put<S: Simd, T: Math>(s: S, v: V<S, T>, p: *mut T, streamed: bool) {
+    // SAFETY: as promised by the caller.
+    unsafe { if streamed { stream::store(s, p, v) } else { store::<S, T>(v, p) } }
 }
 
 /// # Safety

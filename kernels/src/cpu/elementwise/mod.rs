@@ -14,6 +14,7 @@ pub(crate) use tests::cases;
 
 use super::lane::Lane;
 use super::map::map;
+use super::stream;
 use crate::{backend::*, *};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -37,6 +38,13 @@ fn unsupported(op: &'static str, dtype: DType) -> Error {
     Error::Unsupported { op, dtype, device: Device::Cpu }
 }
 
+/// Whether a kernel should write its output past the caches: it is larger than they are, kernels write it where
+/// it lies, and it was not just read.
+fn streamed(out: &ViewMut, lane: &Lane, inputs: &[Src]) -> bool {
+    let in_place = inputs.iter().any(|i| matches!(i, Src::Out));
+    lane.direct && !in_place && out.layout.is_contiguous() && stream::pays(out.layout.numel() * lane.size)
+}
+
 pub fn unary(op: UnaryOp, x: Src, out: ViewMut) -> Result {
     let dtype = out.dtype;
     let block = dtype.compute();
@@ -47,9 +55,10 @@ pub fn unary(op: UnaryOp, x: Src, out: ViewMut) -> Result {
         d => int_unary::kernel(op, d).ok_or_else(|| unsupported(op.name(), dtype))?,
     };
     let cost = op.cost() * if block == DType::F64 { 2.0 } else { 1.0 };
+    let streamed = streamed(&out, lane, &[x]);
     map::<1, 2>(out, lane, [x], [lane], |s| scalar_bytes(block, s), cost, &|[x], out, n| {
         // SAFETY: `map` gives kernels `n` elements of the block's dtype.
-        unsafe { kernel(op, x, out, n) }
+        unsafe { kernel(op, x, out, n, streamed) }
     });
     Ok(())
 }
@@ -69,9 +78,10 @@ pub fn binary(op: BinaryOp, a: Src, b: Src, out: ViewMut) -> Result {
     };
     let zero_divisor = AtomicBool::new(false);
     let cost = op.cost() * if block == DType::F64 { 2.0 } else { 1.0 };
+    let streamed = streamed(&out, lane, &[a, b]);
     map::<2, 3>(out, lane, [a, b], [lane, lane], |s| scalar_bytes(block, s), cost, &|[a, b], out, n| {
         // SAFETY: `map` gives kernels `n` elements of the block's dtype.
-        if unsafe { kernel(op, a, b, out, n) } {
+        if unsafe { kernel(op, a, b, out, n, streamed) } {
             zero_divisor.store(true, Relaxed);
         }
     });
