@@ -38,8 +38,6 @@ pub fn grad_sums<T: Real>(g: &[T], x: &[T], w: Option<&[T]>, mean: T, rstd: T) -
             s,
             x.len(),
             #[inline(always)] |i| {
-                prefetch(g.as_ptr().wrapping_add(g.len() + i));
-                prefetch(x.as_ptr().wrapping_add(x.len() + i));
                 let g = at(s, g, i);
                 let g = if let Some(w) = w { g * at(s, w, i) } else { g };
                 [g, g * ((at(s, x, i) - m) * r)]
