@@ -39,16 +39,15 @@ impl Weights<'_> {
     fn deep(&self) -> usize {
         padded(self.source.channels)
     }
-    /// Elements of the sums of an output channel: product after product, each for all channels of the
-    /// source. Rows of a tile must not meet in one set of the cache.
-    fn row(&self) -> usize {
-        plane(PRODUCTS * self.deep())
+    /// Elements of a plane of sums.
+    fn plane(&self) -> usize {
+        plane(self.gradient.channels * self.deep())
     }
 
     /// Whether all results were finite; otherwise they are to be computed as direct sums.
     pub fn run(&self, out: &mut [f32], to: &Lay) -> bool {
         let outputs = self.gradient.channels;
-        let size = outputs * self.row();
+        let size = PRODUCTS * self.plane();
         let chunks = self.images.min(CHUNKS).min((CHUNK_BYTES / (size * size_of::<f32>())).max(1));
         let parts = (CHUNKS / chunks).min(outputs / LEAST_ROWS).max(1);
         let rows = outputs.div_ceil(parts);
@@ -59,7 +58,7 @@ impl Weights<'_> {
             let (chunk, first) = (j / parts, j % parts * rows);
             let images = [self.images * chunk / chunks, self.images * (chunk + 1) / chunks];
             let share = Share { images, first, rows: rows.min(outputs.saturating_sub(first)) };
-            // SAFETY: each job has its own chunk, or its own rows of one.
+            // SAFETY: each job has its own chunk, or its own rows of every plane.
             simd!(s => unsafe { self.sum(s, share, shared.at(chunk * size)) });
         };
         for_each_job(chunks * parts, true, 1, &job);
@@ -75,7 +74,7 @@ impl Weights<'_> {
         !wrong.iter().any(|w| w.load(Relaxed))
     }
 
-    /// The sums of a share, into its rows at `sums`.
+    /// The sums of a share, into its rows of the planes at `sums`.
     #[inline(always)]
     unsafe fn sum<S: Simd>(&self, s: S, share: Share, sums: *mut f32) {
         let (lanes, deep) = (lanes::<S, f32>(), self.deep());
@@ -133,8 +132,8 @@ impl Weights<'_> {
                 for q in 0..PRODUCTS {
                     let left = SideBlock { start: gradients[q * plane_out..].as_ptr(), step: rows_deep };
                     let target = Target {
-                        start: sums.wrapping_add(share.first * self.row() + q * deep),
-                        row: self.row() as isize,
+                        start: sums.wrapping_add(q * self.plane() + share.first * deep),
+                        row: deep as isize,
                         col: 1,
                         add,
                         bias: None,
@@ -179,7 +178,7 @@ impl Weights<'_> {
             let mut m = [[splat::<S, f32>(s, 0.0); SIDE]; SIDE];
             for chunk in 0..chunks {
                 for q in 0..PRODUCTS {
-                    let at = (chunk * self.gradient.channels + o) * self.row() + q * deep + c;
+                    let at = (chunk * PRODUCTS + q) * self.plane() + o * deep + c;
                     let from = &sums[at..at + lanes];
                     // SAFETY: a vector's worth.
                     m[q / SIDE][q % SIDE] += unsafe { load::<S, f32>(s, from.as_ptr()) };
