@@ -52,7 +52,7 @@ pub struct Fault {
     /// Line of the PTX text; 0 where no instruction is to blame.
     pub line: u32,
     /// The instruction.
-    pub text: String,
+    pub text: Box<str>,
     /// `file:line:column` from the line table, where there is one.
     pub source: Option<String>,
 }

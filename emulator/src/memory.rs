@@ -337,7 +337,7 @@ pub(crate) mod raw {
                     .map_or_else(u64::from, u64::from),
                 _ => AtomicU64::from_ptr(at as *mut u64)
                     .fetch_update(Relaxed, Relaxed, |x| Some(f(x)))
-                    .map_or_else(|x| x, |x| x),
+                    .unwrap_or_else(|x| x),
             }
         }
     }

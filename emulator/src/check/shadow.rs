@@ -172,7 +172,7 @@ fn step(e: &mut Entry, kind: Kind, who: Who, clock: &Clock) -> Result<(), String
             e.read = who;
         }
         Kind::Write(same_value) => {
-            if write_clash && !(same_value && !e.write_atomic) {
+            if write_clash && (!same_value || e.write_atomic) {
                 return Err(format!("a write, and an unordered write by {}", name(e.write, who)));
             }
             if read_clash && !same_value {

@@ -161,7 +161,7 @@ fn int_to_float(s: Reg, d: Reg, from: Ty, to: Ty, round: Round, sat: bool) -> Re
         }
         (Kind::Half | Kind::Brain, _, s, Reg::W(d, _)) => {
             let format = small::format(to).ok_or("no format")?.0;
-            let convert = move |x: u64| format.from_f64(integer_sticky(integer(x)), round);
+            let convert = move |x: u64| format.round_f64(integer_sticky(integer(x)), round);
             match s {
                 Reg::W(s, _) => map1(d, s, move |x: u32| convert(x as u64)),
                 Reg::D(s) => map1(d, s, convert),
@@ -294,10 +294,10 @@ fn float_to_float(
                 if round.is_none() {
                     return Err("a rounding mode is missing".into());
                 }
-                map1(d, s, move |x: u32| rectify(format.from_f64(unit(in32(x, z) as f64), mode)))
+                map1(d, s, move |x: u32| rectify(format.round_f64(unit(in32(x, z) as f64), mode)))
             }
             (Some(source), Some(target)) => {
-                map1(d, s, move |x: u32| target.from_f64(unit(whole(source.load(x) as f64)), mode))
+                map1(d, s, move |x: u32| target.round_f64(unit(whole(source.load(x) as f64)), mode))
             }
         },
         (Reg::W(s, _), Reg::D(d)) => {
@@ -313,7 +313,7 @@ fn float_to_float(
             }
             match to_small {
                 None => map1(d, s, move |x: u64| bits32(to_f32(unit(f64_of(x)), mode), z)),
-                Some(format) => map1(d, s, move |x: u64| format.from_f64(unit(f64_of(x)), mode)),
+                Some(format) => map1(d, s, move |x: u64| format.round_f64(unit(f64_of(x)), mode)),
             }
         }
         (Reg::D(s), Reg::D(d)) => map1(d, s, move |x: u64| unit(whole(f64_of(x))).to_bits()),
@@ -334,7 +334,7 @@ fn pair(b: &mut Builder, i: &Instruction, m: &mut Mods, from: Ty, to: Ty) -> Res
         let v = if mode == Round::Near {
             format.store(f32_of(x))
         } else {
-            format.from_f64(f32_of(x) as f64, mode)
+            format.round_f64(f32_of(x) as f64, mode)
         };
         if relu && v & 0x8000 != 0 && !f32_of(x).is_nan() { 0 } else { v }
     };

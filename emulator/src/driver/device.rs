@@ -38,13 +38,7 @@ fn attribute(p: &Profile, which: u32) -> i64 {
         81 => p.shared_per_multiprocessor as i64,
         97 => p.shared_per_block_opt_in as i64,
         106 => p.blocks_per_multiprocessor as i64,
-        111 => {
-            if p.capability.0 >= 8 {
-                1024
-            } else {
-                0
-            }
-        }
+        111 if p.capability.0 >= 8 => 1024,
         115 => 1, // memory pools
         _ => 0,
     }

@@ -95,7 +95,13 @@ impl State {
         Ok(())
     }
 
-    fn to_device(&mut self, to: u64, from: *const c_void, bytes: usize, stream: Handle) -> Result<(), Code> {
+    fn copy_to_device(
+        &mut self,
+        to: u64,
+        from: *const c_void,
+        bytes: usize,
+        stream: Handle,
+    ) -> Result<(), Code> {
         self.counts.to_device += 1;
         self.counts.to_device_bytes += bytes as u64;
         if bytes == 0 {
@@ -115,7 +121,7 @@ impl State {
     }
 
     /// Copies to pinned memory wait; those to pageable memory are done when the call returns.
-    fn to_host(&mut self, to: *mut c_void, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
+    fn copy_to_host(&mut self, to: *mut c_void, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
         self.counts.to_host += 1;
         self.counts.to_host_bytes += bytes as u64;
         if bytes == 0 {
@@ -149,8 +155,8 @@ impl State {
         const DEVICE: u64 = 1 << 52;
         match (to >= DEVICE, from >= DEVICE) {
             (true, true) => self.on_device(to, from, bytes, stream),
-            (true, false) => self.to_device(to, from as *const c_void, bytes, stream),
-            (false, true) => self.to_host(to as *mut c_void, from, bytes, stream),
+            (true, false) => self.copy_to_device(to, from as *const c_void, bytes, stream),
+            (false, true) => self.copy_to_host(to as *mut c_void, from, bytes, stream),
             (false, false) => Err(Code::InvalidValue),
         }
     }
@@ -158,7 +164,7 @@ impl State {
     fn fill(&mut self, to: u64, pattern: &[u8], count: usize, stream: Handle) -> Result<(), Code> {
         self.counts.fills += 1;
         let bytes = count.checked_mul(pattern.len()).ok_or(Code::InvalidValue)?;
-        if to % pattern.len() as u64 != 0 {
+        if !to.is_multiple_of(pattern.len() as u64) {
             return Err(Code::InvalidValue);
         }
         if bytes == 0 {
@@ -306,11 +312,11 @@ super::export! {
 
     /// Host to device, done when it returns.
     fn cuMemcpyHtoD_v2(to: u64, from: *const c_void, bytes: usize) {
-        waiting(|s| s.to_device(to, from, bytes, DEFAULT))
+        waiting(|s| s.copy_to_device(to, from, bytes, DEFAULT))
     }
     /// Device to host, done when it returns.
     fn cuMemcpyDtoH_v2(to: *mut c_void, from: u64, bytes: usize) {
-        waiting(|s| s.to_host(to, from, bytes, DEFAULT))
+        waiting(|s| s.copy_to_host(to, from, bytes, DEFAULT))
     }
     /// Inside the device, in the default stream.
     fn cuMemcpyDtoD_v2(to: u64, from: u64, bytes: usize) {
@@ -322,11 +328,11 @@ super::export! {
     }
     /// Host to device, in a stream.
     fn cuMemcpyHtoDAsync_v2(to: u64, from: *const c_void, bytes: usize, stream: Handle) {
-        healthy()?.to_device(to, from, bytes, stream)
+        healthy()?.copy_to_device(to, from, bytes, stream)
     }
     /// Device to host, in a stream.
     fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, bytes: usize, stream: Handle) {
-        healthy()?.to_host(to, from, bytes, stream)
+        healthy()?.copy_to_host(to, from, bytes, stream)
     }
     /// Inside the device, in a stream.
     fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: Handle) {

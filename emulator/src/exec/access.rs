@@ -149,7 +149,7 @@ impl Worker<'_> {
         };
         for lane in lanes(m) {
             let x = at[lane];
-            if x % bytes.next_power_of_two() as u64 != 0 {
+            if !x.is_multiple_of(bytes.next_power_of_two() as u64) {
                 let what = format!("misaligned {verb} of {bytes} bytes at {x:#x} in {space:?} memory");
                 return Err(self.fault(w, FaultKind::Misaligned, what, lane as u32));
             }

@@ -285,7 +285,7 @@ impl<'a> Worker<'a> {
             block: self.block,
             thread,
             line: i.line,
-            text: k.text(i.line),
+            text: k.text(i.line).into(),
             source: k.place(i.place),
         })
     }

@@ -52,7 +52,7 @@ impl Launch<'_> {
             block: [0; 3],
             thread: [0; 3],
             line: 0,
-            text: String::new(),
+            text: "".into(),
             source: None,
         }
     }
@@ -64,7 +64,7 @@ fn shuffled(index: u64, n: u64, seed: u64) -> u64 {
         if b == 0 { a } else { gcd(b, a % b) }
     }
     let mut dice = Dice(seed);
-    let mut step = dice.roll() % n | 1;
+    let mut step = (dice.roll() % n) | 1;
     while gcd(step, n) != 1 {
         step += 1;
     }

@@ -309,7 +309,7 @@ impl Small {
     }
 
     /// An exact double (or one with a sticky last bit) rounded once, in any mode.
-    pub(crate) fn from_f64(self, x: f64, round: Round) -> u32 {
+    pub(crate) fn round_f64(self, x: f64, round: Round) -> u32 {
         let (fraction, least, greatest) = match self {
             Small::Half => (10, -14, 15),
             Small::Brain => (7, -126, 127),
@@ -372,7 +372,7 @@ impl Small {
     #[inline(always)]
     pub(crate) fn fma(self, a: f32, b: f32, c: f32) -> u32 {
         let exact = sticky(two_sum(a as f64 * b as f64, c as f64));
-        self.from_f64(exact, Round::Near)
+        self.round_f64(exact, Round::Near)
     }
 }
 

@@ -152,9 +152,9 @@ fn launches_and_copies() {
         let packed: Vec<u8> = [&p.to_le_bytes()[..], &1u32.to_le_bytes(), &1000u32.to_le_bytes()].concat();
         let size = packed.len();
         let extra = [
-            1 as *const c_void,
+            std::ptr::without_provenance(1),
             packed.as_ptr() as _,
-            2 as *const c_void,
+            std::ptr::without_provenance(2),
             &size as *const usize as _,
             null(),
         ];

@@ -155,6 +155,6 @@ fn between_floats() {
     verify("cvt.rna.tf32.f32 $d, $a;", "b32", &["b32"], &one[..17], |v| {
         // Nearest with 10 bits of fraction, ties away: half a unit is added to the magnitude.
         let m = v[0] & 0x7fff_ffff;
-        v[0] & 0x8000_0000 | (m / 0x2000 + (m % 0x2000 >= 0x1000) as u64) * 0x2000
+        v[0] & 0x8000_0000 | ((m / 0x2000 + (m % 0x2000 >= 0x1000) as u64) * 0x2000)
     });
 }

@@ -105,6 +105,7 @@ join: bar.warp.sync -1; st.global.u32 [%rd3], %r2;",
 
 /// C = A·B + C with small integers, which every format holds exactly; fragments are laid out by
 /// the formulas of the PTX manual, written down here once more.
+#[allow(clippy::too_many_arguments)]
 fn product(
     shape: &str,
     k: usize,

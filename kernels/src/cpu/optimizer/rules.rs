@@ -27,7 +27,7 @@ fn add_square<S: Simd, X: Vf<S>>(x: &mut X, y: X, value: X::Element) {
 /// `x.addcdiv_(y, z, value)`
 #[inline(always)]
 fn add_quotient<S: Simd, X: Vf<S>>(x: &mut X, y: X, z: X, value: X::Element) {
-    *x = *x + y * value / z;
+    *x += y * value / z;
 }
 
 /// `x.lerp_(end, weight)`: from the nearer end.
@@ -73,7 +73,7 @@ impl<F: Math> Rule<F> for Sgd<F> {
             if self.first {
                 *buffer = g;
             } else {
-                *buffer = *buffer * momentum;
+                *buffer *= momentum;
                 add(buffer, g, self.undamped);
             }
             if self.nesterov {
@@ -115,10 +115,10 @@ impl<F: Math> Rule<F> for Adam<F> {
     ) {
         gradient(&mut g, *p, self.maximize, self.weight_decay);
         if let Some(shrink) = self.shrink {
-            *p = *p * shrink;
+            *p *= shrink;
         }
         lerp(avg, g, self.weight1);
-        *square = *square * self.beta2;
+        *square *= self.beta2;
         add_square(square, g, self.weight2);
         if self.amsgrad {
             // NaN wins, as in `torch.maximum`.
@@ -148,7 +148,7 @@ impl<F: Math> Rule<F> for RmsProp<F> {
     #[inline(always)]
     fn update<S: Simd>(self, p: &mut V<S, F>, mut g: V<S, F>, [square, avg, buffer]: &mut [V<S, F>; STATES]) {
         gradient(&mut g, *p, self.maximize, self.weight_decay);
-        *square = *square * self.alpha;
+        *square *= self.alpha;
         add_square(square, g, self.weight);
         let mut variance = *square;
         if self.centered {
@@ -157,7 +157,7 @@ impl<F: Math> Rule<F> for RmsProp<F> {
         }
         let root = variance.sqrt() + self.eps;
         if let Some(momentum) = self.momentum {
-            *buffer = *buffer * momentum;
+            *buffer *= momentum;
             add_quotient(buffer, g, root, F::ONE);
             add(p, *buffer, self.lr);
         } else {
