@@ -165,10 +165,10 @@ fn double(b: &mut Builder, i: &Instruction, m: &mut Mods) -> Res<Op> {
         "neg" => map1(b.dst_d(i, 0)?, b.d(i, 1)?, |x: u64| x ^ 1 << 63),
         "abs" => map1(b.dst_d(i, 0)?, b.d(i, 1)?, |x: u64| x & !(1 << 63)),
         "min" => map2(b.dst_d(i, 0)?, b.d(i, 1)?, b.d(i, 2)?, |x: u64, y: u64| {
-            min64(f64_of(x), f64_of(y)).to_bits()
+            min64(f64_of(x), f64_of(y), false).to_bits()
         }),
         "max" => map2(b.dst_d(i, 0)?, b.d(i, 1)?, b.d(i, 2)?, |x: u64, y: u64| {
-            max64(f64_of(x), f64_of(y)).to_bits()
+            max64(f64_of(x), f64_of(y), false).to_bits()
         }),
         "copysign" => {
             map2(b.dst_d(i, 0)?, b.d(i, 1)?, b.d(i, 2)?, |sign: u64, x: u64| x & !(1 << 63) | sign & 1 << 63)

@@ -48,24 +48,31 @@ pub(super) fn load_store(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty)
     Ok(if store { Op::Store(access) } else { Op::Load(access) })
 }
 
+/// What `atom`, `red` and `redux` can do.
+pub(super) const REDUCTIONS: [(&str, AtomicOp); 6] = [
+    ("add", AtomicOp::Add),
+    ("min", AtomicOp::Min),
+    ("max", AtomicOp::Max),
+    ("and", AtomicOp::And),
+    ("or", AtomicOp::Or),
+    ("xor", AtomicOp::Xor),
+];
+/// What only `atom` and `red` can do.
+const EXCHANGES: [(&str, AtomicOp); 4] = [
+    ("exch", AtomicOp::Exchange),
+    ("cas", AtomicOp::CompareSwap),
+    ("inc", AtomicOp::Increment),
+    ("dec", AtomicOp::Decrement),
+];
+
 /// `atom` and `red`.
 pub(super) fn atomic(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> Res<Op> {
     m.drop_cache_and_order();
     m.take("noftz");
     let space = space(m);
     let op = m
-        .one_of(&[
-            ("add", AtomicOp::Add),
-            ("min", AtomicOp::Min),
-            ("max", AtomicOp::Max),
-            ("and", AtomicOp::And),
-            ("or", AtomicOp::Or),
-            ("xor", AtomicOp::Xor),
-            ("exch", AtomicOp::Exchange),
-            ("cas", AtomicOp::CompareSwap),
-            ("inc", AtomicOp::Increment),
-            ("dec", AtomicOp::Decrement),
-        ])
+        .one_of(&REDUCTIONS)
+        .or_else(|| m.one_of(&EXCHANGES))
         .ok_or("this atomic operation is not supported")?;
     let kind = match (ty.kind, ty.bits) {
         (Kind::Bits, 16) if op == AtomicOp::CompareSwap => AtomicType::U16,

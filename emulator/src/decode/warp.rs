@@ -3,7 +3,7 @@
 use super::build::{Builder, Res, count, operand};
 use super::logic::vector;
 use super::mods::{Kind, Mods, Ty};
-use super::op::{AtomicOp, BarrierKind, Mma, MmaType, Op, Reg, ShuffleMode, VoteMode};
+use super::op::{BarrierKind, Mma, MmaType, Op, Reg, ShuffleMode, VoteMode};
 use crate::ptx::{Instruction, Operand};
 
 /// `bar` and `barrier`.
@@ -124,16 +124,7 @@ pub(super) fn reduce(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> 
         return Err("`redux` needs a target of sm_80 or later".into());
     }
     count(i, 3)?;
-    let op = m
-        .one_of(&[
-            ("add", AtomicOp::Add),
-            ("min", AtomicOp::Min),
-            ("max", AtomicOp::Max),
-            ("and", AtomicOp::And),
-            ("or", AtomicOp::Or),
-            ("xor", AtomicOp::Xor),
-        ])
-        .ok_or("this reduction is not supported")?;
+    let op = m.one_of(&super::memory::REDUCTIONS).ok_or("this reduction is not supported")?;
     if !m.take("sync") || !ty.integer() || ty.bits != 32 {
         return Err("only `redux.sync` of 32-bit integers is supported".into());
     }

@@ -234,26 +234,24 @@ impl State {
     }
 }
 
+fn create(stream: *mut Handle, flags: u32) -> Result<(), Code> {
+    let mut s = healthy()?;
+    if flags > 1 {
+        return Err(Code::InvalidValue);
+    }
+    let handle = s.handle();
+    s.streams.insert(handle, Stream::new(flags & 1 == 0));
+    give(stream, handle)
+}
+
 super::export! {
     /// A new stream; flag 1 makes it independent of the default stream.
     fn cuStreamCreate(stream: *mut Handle, flags: u32) {
-        let mut s = healthy()?;
-        if flags > 1 {
-            return Err(Code::InvalidValue);
-        }
-        let handle = s.handle();
-        s.streams.insert(handle, Stream::new(flags & 1 == 0));
-        give(stream, handle)
+        create(stream, flags)
     }
     /// A new stream; priorities have no effect.
     fn cuStreamCreateWithPriority(stream: *mut Handle, flags: u32, _priority: c_int) {
-        let mut s = healthy()?;
-        if flags > 1 {
-            return Err(Code::InvalidValue);
-        }
-        let handle = s.handle();
-        s.streams.insert(handle, Stream::new(flags & 1 == 0));
-        give(stream, handle)
+        create(stream, flags)
     }
     /// Ends a stream; its work is still done.
     fn cuStreamDestroy_v2(stream: Handle) {

@@ -120,10 +120,15 @@ impl Worker<'_> {
         if !inside || bits & (align - 1) != 0 {
             return self.resolve_lanes(w, space, at, bytes, m, kind);
         }
+        self.noted(w, Resolved { host, space, at }, bytes, m, kind)
+    }
+
+    /// Counts an access that is inside its memory, and checks what it reads.
+    #[inline(always)]
+    fn noted(&mut self, w: &Warp, resolved: Resolved, bytes: u32, m: u32, kind: Kind) -> Run<Resolved> {
         if self.l.options.counts {
-            self.count(space, &at, bytes, m, kind);
+            self.count(resolved.space, &resolved.at, bytes, m, kind);
         }
-        let resolved = Resolved { host, space, at };
         if self.check.is_some() && !matches!(kind, Kind::Write(_)) {
             self.inspect(w, &resolved, bytes, m, kind)?;
         }
@@ -188,14 +193,7 @@ impl Worker<'_> {
                 *h = first;
             }
         }
-        if self.l.options.counts {
-            self.count(space, &at, bytes, m, kind);
-        }
-        let resolved = Resolved { host, space, at };
-        if self.check.is_some() && !matches!(kind, Kind::Write(_)) {
-            self.inspect(w, &resolved, bytes, m, kind)?;
-        }
-        Ok(resolved)
+        self.noted(w, Resolved { host, space, at }, bytes, m, kind)
     }
 
     /// Generic addresses of several spaces in one instruction.

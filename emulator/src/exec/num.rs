@@ -44,62 +44,28 @@ pub(crate) fn in32(bits: u32, ftz: bool) -> f32 {
     f32::from_bits(flushed)
 }
 
-/// `min` with PTX's rules: a number beats NaN, −0 is below +0; `nan` lets NaN through.
-#[inline(always)]
-pub(crate) fn min32(a: f32, b: f32, nan: bool) -> f32 {
-    if nan && (a.is_nan() || b.is_nan()) {
-        return f32::NAN;
-    }
-    let zeros = f32::from_bits(a.to_bits() | b.to_bits());
-    if a.is_nan() || b < a {
-        b
-    } else if a == b && a == 0.0 {
-        zeros
-    } else {
-        a
-    }
+/// `min` and `max` with PTX's rules: a number beats NaN, −0 is below +0; `nan` lets NaN through.
+macro_rules! extreme {
+    ($($name:ident $t:ident $better:tt $zeros:tt;)*) => { $(
+        #[inline(always)]
+        pub(crate) fn $name(a: $t, b: $t, nan: bool) -> $t {
+            if nan && (a.is_nan() || b.is_nan()) {
+                $t::NAN
+            } else if a.is_nan() || b $better a {
+                b
+            } else if a == b && a == 0.0 {
+                $t::from_bits(a.to_bits() $zeros b.to_bits())
+            } else {
+                a
+            }
+        }
+    )* };
 }
-
-/// `max`, likewise.
-#[inline(always)]
-pub(crate) fn max32(a: f32, b: f32, nan: bool) -> f32 {
-    if nan && (a.is_nan() || b.is_nan()) {
-        return f32::NAN;
-    }
-    let zeros = f32::from_bits(a.to_bits() & b.to_bits());
-    if a.is_nan() || b > a {
-        b
-    } else if a == b && a == 0.0 {
-        zeros
-    } else {
-        a
-    }
-}
-
-/// `min` of doubles.
-#[inline(always)]
-pub(crate) fn min64(a: f64, b: f64) -> f64 {
-    let zeros = f64::from_bits(a.to_bits() | b.to_bits());
-    if a.is_nan() || b < a {
-        b
-    } else if a == b && a == 0.0 {
-        zeros
-    } else {
-        a
-    }
-}
-
-/// `max` of doubles.
-#[inline(always)]
-pub(crate) fn max64(a: f64, b: f64) -> f64 {
-    let zeros = f64::from_bits(a.to_bits() & b.to_bits());
-    if a.is_nan() || b > a {
-        b
-    } else if a == b && a == 0.0 {
-        zeros
-    } else {
-        a
-    }
+extreme! {
+    min32 f32 < |;
+    max32 f32 > &;
+    min64 f64 < |;
+    max64 f64 > &;
 }
 
 /// The exact sum of two doubles as a rounded sum and its error.

@@ -21,9 +21,9 @@ st.global.u32 [%rd3], %r4; ret; }
 ";
 
 /// One test at a time, each with a fresh primary context that is current.
-struct Session(#[allow(dead_code)] MutexGuard<'static, ()>, Handle);
+struct Driver(#[allow(dead_code)] MutexGuard<'static, ()>, Handle);
 
-fn session() -> Session {
+fn driver() -> Driver {
     static LOCK: Mutex<()> = Mutex::new(());
     let guard = LOCK.lock().unwrap_or_else(|e| e.into_inner());
     let mut context = 0;
@@ -32,10 +32,10 @@ fn session() -> Session {
         assert_eq!(cuDevicePrimaryCtxRetain(&mut context, 0), 0);
         assert_eq!(cuCtxSetCurrent(context), 0);
     }
-    Session(guard, context)
+    Driver(guard, context)
 }
 
-impl Drop for Session {
+impl Drop for Driver {
     fn drop(&mut self) {
         unsafe {
             cuCtxSetCurrent(0);
@@ -82,7 +82,7 @@ unsafe fn stream() -> Handle {
 
 #[test]
 fn device_and_errors() {
-    let _s = session();
+    let _s = driver();
     unsafe {
         let mut n: c_int = 0;
         assert_eq!((cuDeviceGetCount(&mut n), n), (0, 1));
@@ -104,7 +104,7 @@ fn device_and_errors() {
 
 #[test]
 fn the_context_belongs_to_the_thread() {
-    let s = session();
+    let s = driver();
     let mut p = 0;
     unsafe {
         let context = s.1;
@@ -127,7 +127,7 @@ fn the_context_belongs_to_the_thread() {
 
 #[test]
 fn launches_and_copies() {
-    let _s = session();
+    let _s = driver();
     unsafe {
         let (module, function) = load("add");
         let p = alloc(100);
@@ -167,7 +167,7 @@ fn launches_and_copies() {
 
 #[test]
 fn modules_that_do_not_load() {
-    let _s = session();
+    let _s = driver();
     unsafe {
         let mut module = 0;
         let mut try_load = |text: &str| {
@@ -189,7 +189,7 @@ fn modules_that_do_not_load() {
 
 #[test]
 fn limits() {
-    let _s = session();
+    let _s = driver();
     unsafe {
         let (_, function) = load("shared");
         let launch = |block, bytes| cuLaunchKernel(function, 1, 1, 1, block, 1, 1, bytes, 0, null(), null());
@@ -219,7 +219,7 @@ fn limits() {
 
 #[test]
 fn errors_are_late_and_stay() {
-    let _s = session();
+    let _s = driver();
     unsafe {
         let (_, function) = load("add");
         let p = alloc(32);
@@ -242,20 +242,20 @@ fn errors_are_late_and_stay() {
 #[test]
 fn a_new_context_is_healthy() {
     {
-        let _s = session();
+        let _s = driver();
         unsafe {
             let (_, function) = load("add");
             assert_eq!(add(function, 0x1000, 1, 1, 0), 0);
             assert_eq!(cuStreamSynchronize(0), 700);
         }
     }
-    let _s = session();
+    let _s = driver();
     assert_eq!(unsafe { cuCtxSynchronize() }, 0);
 }
 
 #[test]
 fn streams_are_deferred() {
-    let _s = session();
+    let _s = driver();
     unsafe {
         let (_, function) = load("add");
         let (p, a, b) = (alloc(1), stream(), stream());
@@ -311,7 +311,7 @@ fn streams_are_deferred() {
 
 #[test]
 fn the_default_stream_waits_for_blocking_ones() {
-    let _s = session();
+    let _s = driver();
     unsafe {
         let (_, function) = load("add");
         let p = alloc(1);
@@ -325,7 +325,7 @@ fn the_default_stream_waits_for_blocking_ones() {
 
 #[test]
 fn memory_in_stream_order() {
-    let _s = session();
+    let _s = driver();
     unsafe {
         let (_, function) = load("add");
         let (a, b) = (stream(), stream());
@@ -348,7 +348,7 @@ fn memory_in_stream_order() {
 
 #[test]
 fn managed_memory_is_shared() {
-    let _s = session();
+    let _s = driver();
     unsafe {
         let (_, function) = load("add");
         let mut p = 0u64;

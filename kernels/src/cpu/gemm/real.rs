@@ -48,18 +48,6 @@ pub fn splat<S: Simd, T: Real>(s: S, x: T) -> T::V<S> {
     <T::V<S>>::splat(s, x)
 }
 
-/// Asks for a cache line before it is needed.
-#[inline(always)]
-pub fn prefetch<T>(p: *const T) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a hint, which may be given for any address.
-    unsafe {
-        use std::arch::x86_64::*;
-        _mm_prefetch::<_MM_HINT_T0>(p.cast());
-    }
-    let _ = p;
-}
-
 /// `max(v, 0)`, NaN stays.
 #[inline(always)]
 pub fn relu<S: Simd, T: Real>(s: S, v: T::V<S>) -> T::V<S> {

@@ -8,6 +8,7 @@ use super::real::*;
 use super::scratch::Scratch;
 use super::tile::finish_one;
 use crate::cpu::simd::{Simd, SimdFloat};
+use crate::cpu::stream::prefetch;
 use crate::{cpu::par, simd};
 
 /// Parts of a sum: a vector of 64 bytes, whatever the machine has.

@@ -2,11 +2,9 @@
 
 use super::channels::{Rows, spread};
 use super::*;
-use crate::cpu::gemm::block::column;
+use crate::cpu::gemm::block::packed_block;
 use crate::cpu::gemm::real::{Mat, Target, lanes, load, relu, splat, store};
 use crate::cpu::gemm::scratch::Scratch;
-use crate::cpu::gemm::sizes::{VECTORS, panel_cols};
-use crate::cpu::gemm::tile::{Columns, Rows as Right};
 use crate::cpu::par::for_each_job;
 use crate::cpu::simd::{Simd, SimdFloat};
 use crate::simd;
@@ -121,7 +119,7 @@ impl Product<'_> {
                     relu: false,
                 };
                 // SAFETY: a plane of each holds this product.
-                unsafe { planes(s, [here, out_deep, channels], left, right.as_ptr(), target) };
+                unsafe { packed_block(s, [here, out_deep, channels], left, right.as_ptr(), target) };
             }
             for t in 0..here {
                 let at = to_place.next(result_len, wide, out_deep);
@@ -159,35 +157,5 @@ impl Product<'_> {
             unsafe { spread(s, &results[i * result_len..], wide, out_deep, rows) };
         }
         crate::cpu::gemm::real::total::<S, f32>(wrong) == 0.0
-    }
-}
-
-/// One of the 16 products: rows of `left` times packed panels.
-///
-/// # Safety
-/// The operands hold `[m, n, k]`, `n` a multiple of the lanes; no one else uses the target.
-#[inline(always)]
-unsafe fn planes<S: Simd>(
-    s: S,
-    [m, n, k]: [usize; 3],
-    left: Mat<f32>,
-    right: *const f32,
-    target: Target<f32>,
-) {
-    let lanes = lanes::<S, f32>();
-    let mut j = 0;
-    while j < n {
-        let width = panel_cols(n - j, lanes);
-        let rows = Right { at: right.wrapping_add(j * k), lanes, step: width as isize };
-        let columns = Columns { skip: 0, end: width };
-        // SAFETY: the panel holds these columns, and the target has them.
-        unsafe {
-            if width == lanes {
-                column::<S, f32, Mat<f32>, 1>(s, m, k, left, rows, target.from(0, j), columns);
-            } else {
-                column::<S, f32, Mat<f32>, VECTORS>(s, m, k, left, rows, target.from(0, j), columns);
-            }
-        }
-        j += width;
     }
 }
