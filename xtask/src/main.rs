@@ -13,15 +13,19 @@ cargo xtask cuda check [SM…]    PTX up to date; ptxas for every architecture (
 cargo xtask cuda math           the kernels' functions, compiled for this machine, against wider types
 
 Tools: clang-19 (apt-get install clang-19), ptxas (TAPER_PTXAS=path, or a wheel fetched by pip).
-A tool that is missing is skipped with a warning, or an error where CI is set.";
+A tool that is missing is skipped with a warning, or an error with --require or where CI is set.
+What ptxas said is kept in the build's outputs: only PTX that changed is assembled again.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let required = |word: &str| word == "--require";
+    let strict = args.iter().any(|a| required(a)) || std::env::var_os("CI").is_some();
+    let missing = if strict { cuda::Missing::Refused } else { cuda::Missing::Warned };
+    let words: Vec<&str> = args.iter().map(String::as_str).filter(|word| !required(word)).collect();
     let result = match words.as_slice() {
         ["cuda", "gen"] => cuda::generate(),
-        ["cuda", "check", archs @ ..] => cuda::check(archs),
-        ["cuda", "math"] => cuda::math(),
+        ["cuda", "check", archs @ ..] => cuda::check(archs, missing),
+        ["cuda", "math"] => cuda::math(missing),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

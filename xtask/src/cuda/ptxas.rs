@@ -1,6 +1,7 @@
 //! NVIDIA's assembler, which judges our PTX. It is fetched as a wheel, never part of a build.
 
 use super::{Result, scratch};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,18 +10,58 @@ const NEWEST: (&str, &str) = ("nvidia-cuda-nvcc-cu12", "12.9.86");
 /// It knows PTX up to 7.8 only, so what it takes, old drivers take.
 const OLDEST: (&str, &str) = ("nvidia-cuda-nvcc-cu11", "11.8.89");
 
+/// An assembler, which says the same of the same PTX: answers are kept under the build's outputs.
+pub struct Tool {
+    program: PathBuf,
+    version: String,
+    answers: PathBuf,
+}
+
+impl Tool {
+    fn new(program: PathBuf) -> Result<Tool> {
+        let out = Command::new(&program).arg("--version").output();
+        let out = out.map_err(|e| format!("{}: {e}", program.display()))?;
+        let version = String::from_utf8_lossy(&out.stdout).into_owned();
+        Ok(Tool { program, version, answers: scratch("ptxas-answers")? })
+    }
+
+    /// Assembles a PTX file, or remembers what it gave.
+    pub fn assemble(&self, ptx: &Path, arch: &str) -> Result<Vec<Usage>> {
+        let text = std::fs::read(ptx).map_err(|e| format!("{}: {e}", ptx.display()))?;
+        let mut hasher = DefaultHasher::new();
+        (&self.version, arch, &text).hash(&mut hasher);
+        let kept = self.answers.join(format!("{:016x}-{}", hasher.finish(), text.len()));
+        if let Ok(answer) = std::fs::read_to_string(&kept) {
+            return Ok(parse(&answer));
+        }
+        let mut c = Command::new(&self.program);
+        c.args(["-v", &format!("-arch={arch}"), "-o", "/dev/null"]).arg(ptx);
+        let out = c.output().map_err(|e| format!("{}: {e}", self.program.display()))?;
+        let answer = String::from_utf8_lossy(&out.stderr);
+        if out.status.success() {
+            // Renamed when whole, so that an interrupted run leaves no half of one; only speed is lost without it.
+            let part = kept.with_extension("part");
+            let _ = std::fs::write(&part, answer.as_bytes()).and_then(|()| std::fs::rename(&part, &kept));
+            Ok(parse(&answer))
+        } else {
+            let faults = answer.lines().filter(|l| l.contains("error") || l.contains("fatal"));
+            Err(faults.take(3).collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
 /// `$TAPER_PTXAS`, or the pinned version.
-pub fn newest() -> Result<PathBuf> {
+pub fn newest() -> Result<Tool> {
     match std::env::var_os("TAPER_PTXAS") {
-        Some(path) if Path::new(&path).is_file() => Ok(path.into()),
+        Some(path) if Path::new(&path).is_file() => Tool::new(path.into()),
         Some(path) => Err(format!("TAPER_PTXAS: no file {}", Path::new(&path).display())),
-        None => fetched(NEWEST),
+        None => Tool::new(fetched(NEWEST)?),
     }
 }
 
 /// The version that judges compatibility.
-pub fn oldest() -> Result<PathBuf> {
-    fetched(OLDEST)
+pub fn oldest() -> Result<Tool> {
+    Tool::new(fetched(OLDEST)?)
 }
 
 fn fetched((package, version): (&str, &str)) -> Result<PathBuf> {
@@ -51,21 +92,6 @@ pub struct Usage {
     pub stack: u32,
     pub spills: u32,
     pub shared: u32,
-}
-
-/// Assembles a PTX file.
-pub fn assemble(tool: &Path, ptx: &Path, arch: &str) -> Result<Vec<Usage>> {
-    let mut c = Command::new(tool);
-    c.args(["-v", &format!("-arch={arch}"), "-o", "/dev/null"]).arg(ptx);
-    let out = c.output().map_err(|e| format!("{}: {e}", tool.display()))?;
-    let text = String::from_utf8_lossy(&out.stderr);
-    if out.status.success() {
-        Ok(parse(&text))
-    } else {
-        let first: Vec<&str> =
-            text.lines().filter(|l| l.contains("error") || l.contains("fatal")).take(3).collect();
-        Err(first.join("; "))
-    }
 }
 
 /// Reads what `ptxas -v` says.

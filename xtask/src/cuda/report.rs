@@ -1,9 +1,8 @@
 //! Registers, stacks, spills and shared memory against the budgets.
 
 use super::manifest::{Manifest, Module};
-use super::ptxas::{Usage, assemble};
+use super::ptxas::{Tool, Usage};
 use super::{Result, in_parallel};
-use std::path::Path;
 
 /// Every architecture that is asked for.
 const ARCHS: [&str; 7] = ["75", "80", "86", "89", "90", "100", "120"];
@@ -33,7 +32,7 @@ fn faults(module: &Module, arch: &str, usage: &[Usage]) -> Vec<String> {
 }
 
 /// Assembles every module for every architecture, prints a table, returns what is wrong.
-pub fn budgets(manifest: &Manifest, tool: &Path, wanted: &[&str]) -> Result<Vec<String>> {
+pub fn budgets(manifest: &Manifest, tool: &Tool, wanted: &[&str]) -> Result<Vec<String>> {
     if let Some(odd) = wanted.iter().find(|w| !ARCHS.contains(w)) {
         return Err(format!("no architecture {odd}; there are {}", ARCHS.join(" ")));
     }
@@ -51,7 +50,7 @@ pub fn budgets(manifest: &Manifest, tool: &Path, wanted: &[&str]) -> Result<Vec<
                 cells += &format!("{:>8}", "-");
                 continue;
             }
-            match assemble(tool, &module.ptx_path(), &format!("sm_{arch}")) {
+            match tool.assemble(&module.ptx_path(), &format!("sm_{arch}")) {
                 Ok(usage) => {
                     kernels = usage.len();
                     shared = shared.max(usage.iter().map(|u| u.shared).max().unwrap_or(0));
@@ -79,8 +78,8 @@ pub fn budgets(manifest: &Manifest, tool: &Path, wanted: &[&str]) -> Result<Vec<
 }
 
 /// What an old assembler refuses.
-pub fn accepted(manifest: &Manifest, tool: &Path) -> Vec<String> {
-    let results = in_parallel(&manifest.modules, |m| assemble(tool, &m.ptx_path(), OLD_ARCH).err());
+pub fn accepted(manifest: &Manifest, tool: &Tool) -> Vec<String> {
+    let results = in_parallel(&manifest.modules, |m| tool.assemble(&m.ptx_path(), OLD_ARCH).err());
     println!("ptxas 11.8 asked about {} modules", results.len());
     let say = |(m, e): (&Module, Option<String>)| e.map(|e| format!("{} by ptxas 11.8: {e}", m.file_name()));
     manifest.modules.iter().zip(results).filter_map(say).collect()
