@@ -1,6 +1,7 @@
-// Functions of two integers: `name_dtype(Map<2>)`; those that divide take a flag that they set where
-// a divisor is zero (the result is 0 there, and the host raises the error). Bools use the bitwise
+// Functions of two integers: `name_dtype(Map<2>)`; those that divide report divisors that are zero
+// (fault.cuh; the result is 0 there). Bools use the bitwise
 // kernels of u8: add, maximum are "or", mul, minimum "and".
+#include "include/fault.cuh"
 #include "include/integer.cuh"
 #include "include/walk.cuh"
 
@@ -11,13 +12,11 @@ typedef DTYPE T;
         map<T, T>(p, [](T a, T b) -> T { return __VA_ARGS__; }); \
     }
 #define DIVIDES(name, ...) \
-    KERNEL(THREADS) NAME(name)(const Map<2> p, u32* zero_divisor) { \
-        map_long<T>(p, [=](T a, T b) -> T { \
-            if (b == 0) { \
-                *zero_divisor = 1; \
-                return 0; \
-            } \
-            return __VA_ARGS__; \
+    KERNEL(THREADS) NAME(name)(const Map<2> p, u64* fault) { \
+        each_element<VECTOR<T>>(p, [=](Offsets<2> o) { \
+            const T a = value_of<T>(p, 0, o.at[1]), b = value_of<T>(p, 1, o.at[2]); \
+            if (b == 0) raise(fault, o.at[2], 0); \
+            ((T*)p.out)[o.at[0]] = b == 0 ? (T)0 : (T)(__VA_ARGS__); \
         }); \
     }
 

@@ -1,9 +1,10 @@
 // Reading and writing through indices (i64), by size for what only moves bits. An index out of range
-// raises `bad` and touches nothing.
+// is reported (fault.cuh) and touches nothing.
 //
 // Sums go through one thread per line along the indexed dimension, in the order of the index: the
 // bits of the CPU kernels, without atomic operations. `spread` threads share a line, each taking the places
 // whose number it is modulo `spread`, so that few long lines (an embedding's gradient) keep a GPU busy.
+#include "include/fault.cuh"
 #include "include/walk.cuh"
 
 typedef DTYPE T;
@@ -12,7 +13,7 @@ typedef compute<T> F;
 // A dimension that is indexed.
 struct Indexed {
     i64 step, size;
-    u32* bad;
+    u64* fault;
 };
 
 #ifdef MOVES
@@ -21,7 +22,7 @@ struct Indexed {
 KERNEL(THREADS) NAME(gather)(const Map<2> p, const Indexed dim) {
     each_element<4>(p, [=](Offsets<2> o) {
         i64 k = ((const i64*)p.in[1])[o.at[2]];
-        if (k < 0 || k >= dim.size) *dim.bad = 1;
+        if (k < 0 || k >= dim.size) raise(dim.fault, o.at[2], k);
         else ((T*)p.out)[o.at[0]] = ((const T*)p.in[0])[o.at[1] + k * dim.step];
     });
 }
@@ -49,7 +50,7 @@ template <class Write> DEVICE void scatter(const Scatter& p, Write write) {
     for (u32 i = 0; i < p.length; i++) {
         const i64 k = index[i * p.index_step];
         if (k < 0 || k >= p.dim.size) {
-            *p.dim.bad = 1;
+            raise(p.dim.fault, o.at[2] + i * p.index_step, k);
         } else if (p.spread == 1 || (u32)k % p.spread == mine) {
             write(out[k * p.dim.step], number ? shared : source[i * p.source_step]);
         }

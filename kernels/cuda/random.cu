@@ -8,6 +8,7 @@
 // Elements count in memory order. A draw's four (f64, wide integers: two) numbers go to elements that are
 // as many threads apart, or, for dropout (`adjacent`), to neighbours.
 #include "include/math.cuh"
+#include "include/philox.cuh"
 #include "include/walk.cuh"
 
 typedef DTYPE T;
@@ -22,21 +23,6 @@ struct Random {
     u64 range;
     u32 adjacent;
 };
-
-struct Draw { u32 at[4]; };
-
-DEVICE Draw philox(u64 seed, u64 low, u64 high) {
-    u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);
-    Draw c = {{(u32)low, (u32)(low >> 32), (u32)high, (u32)(high >> 32)}};
-#pragma unroll
-    for (int round = 0; round < 10; round++) {
-        u64 p0 = (u64)c.at[0] * 0xd2511f53u, p1 = (u64)c.at[2] * 0xcd9e8d57u;
-        c = {{(u32)(p1 >> 32) ^ c.at[1] ^ k0, (u32)p1, (u32)(p0 >> 32) ^ c.at[3] ^ k1, (u32)p0}};
-        k0 += 0x9e3779b9u;
-        k1 += 0xbb67ae85u;
-    }
-    return c;
-}
 
 // N elements of each draw, by `make(draw, values)`.
 template <int N, class X, class Make> DEVICE void draw(const Random& p, Make make) {

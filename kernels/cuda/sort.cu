@@ -3,6 +3,7 @@
 // Elements become integer keys of the same order, packed with their positions, so that all differ: chunks of
 // CHUNK are sorted in shared memory, then runs are merged, twice as long in each launch, and at last values are
 // fetched by position. Keys lie in workspace, `[lines, length]`, twice.
+#include "include/philox.cuh"
 #include "include/team.cuh"
 
 typedef DTYPE T;
@@ -34,6 +35,8 @@ DEVICE u64 packed(u32 key, u32 at, bool flip) { return (u64)(flip ? ~key : key) 
 DEVICE Wide packed(u64 key, u32 at, bool flip) { return {flip ? ~key : key, at}; }
 DEVICE u32 position(u64 x) { return (u32)x; }
 DEVICE u32 position(Wide x) { return (u32)x.at; }
+DEVICE u64 sorted_by(u64 x) { return x >> 32; }
+DEVICE u64 sorted_by(Wide x) { return x.key; }
 DEVICE void last(u64& x) { x = ~0ull; }
 DEVICE void last(Wide& x) { x = {~0ull, ~0ull}; }
 
@@ -107,3 +110,38 @@ KERNEL(THREADS) NAME(sort_fetch)(const Lines<2> p, const Packed* keys, u32 k) {
     ((T*)p.map.out)[o.at[0] + i * p.along[0]] = ((const T*)p.map.in[0])[o.at[1] + at * p.along[1]];
     ((i64*)p.map.in[1])[o.at[2] + i * p.along[2]] = at;
 }
+
+#ifdef PERMUTATION
+// A random order of 0 … n − 1 from n sorted random keys, as PyTorch's `randperm` makes it on CUDA
+// (aten/src/ATen/native/cuda/Randperm.cu): for a seed, its numbers.
+//
+// The host draws keys with `integers`: of i32 from −2³¹ with range 2³² − 1, where
+//   bits = ⌈log₂(n − (6n² + 1) / (12 ln 0.9))⌉ ≤ 32,
+// else of i64 from −2⁶³ with range 2⁶⁴ − 1; keeps their lowest `bits` bits (all of 32 or 64), sorts them, and
+// launches this with the generator's offset after those draws, which it then moves on by n, rounded up to a
+// multiple of 4. Keys that are equal keep their order in the sort; the first thread of each such island
+// shuffles it (Fisher and Yates).
+KERNEL(THREADS) NAME(sort_permutation)(const Packed* keys, i64* out, u32 n, u64 seed, u64 offset) {
+    const u32 i = block_x() * THREADS + thread_x();
+    if (i >= n) return;
+    const u64 mine = sorted_by(keys[i]);
+    if (i > 0 && sorted_by(keys[i - 1]) == mine) return;
+    u32 size = 0;
+#pragma unroll 1
+    do {
+        out[i + size] = position(keys[i + size]);
+        size++;
+    } while (i + size < n && sorted_by(keys[i + size]) == mine);
+    Draw d = {};
+    u64 counter = offset / 4;
+#pragma unroll 1
+    for (u32 last = size - 1, drawn = 0; last > 0; last--, drawn++) {
+        if (drawn % 4 == 0) d = philox(seed, counter++, i);
+        u32 other = d.at[0] % (last + 1);
+        d = {{d.at[1], d.at[2], d.at[3], 0}};
+        i64 x = out[i + last];
+        out[i + last] = out[i + other];
+        out[i + other] = x;
+    }
+}
+#endif
