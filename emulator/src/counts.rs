@@ -135,12 +135,33 @@ impl Counts {
     }
 }
 
-/// Sectors of 32 bytes that the lanes touch.
+/// Sorts and counts different values.
+fn different(values: &mut [u64]) -> usize {
+    if !values.is_sorted() {
+        values.sort_unstable();
+    }
+    let mut n = usize::from(!values.is_empty());
+    for k in 1..values.len() {
+        if values[k] != values[n - 1] {
+            values[n] = values[k];
+            n += 1;
+        }
+    }
+    n
+}
+
+/// Sectors of 32 bytes that at most 32 lanes touch.
 pub(crate) fn sectors(addresses: &[u64], bytes: u32) -> u64 {
-    let mut all: Vec<u64> = addresses.iter().flat_map(|&a| a / 32..=(a + bytes as u64 - 1) / 32).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.len() as u64
+    // An aligned access of up to 32 bytes lies in one sector, one of 64 in two.
+    let each = bytes.div_ceil(32).clamp(1, 2) as u64;
+    let (mut all, mut n) = ([0u64; 64], 0);
+    for &a in addresses {
+        for k in 0..each {
+            all[n] = a / 32 + k;
+            n += 1;
+        }
+    }
+    different(&mut all[..n]) as u64
 }
 
 /// Passes over the 32 banks that one request needs, and those it would need without conflicts.
@@ -148,17 +169,22 @@ pub(crate) fn sectors(addresses: &[u64], bytes: u32) -> u64 {
 /// Lanes go in groups whose accesses make 128 bytes; in a group each bank serves one 4-byte word
 /// a pass, and lanes that want the same word share it.
 pub(crate) fn wavefronts(addresses: &[u64], bytes: u32) -> (u64, u64) {
-    let group = (128 / bytes.max(4)) as usize;
+    let (group, each) = ((128 / bytes.max(4)).max(1) as usize, bytes.div_ceil(4).min(32) as u64);
     let (mut passes, mut ideal) = (0, 0);
     for chunk in addresses.chunks(group) {
-        let mut words: Vec<u64> = chunk.iter().flat_map(|&a| a / 4..(a + bytes as u64).div_ceil(4)).collect();
-        words.sort_unstable();
-        words.dedup();
-        let mut banks = [0u64; 32];
-        for word in words {
+        let (mut words, mut n) = ([0u64; 32], 0);
+        for &a in chunk {
+            for k in 0..each {
+                words[n] = a / 4 + k;
+                n += 1;
+            }
+        }
+        let n = different(&mut words[..n]);
+        let mut banks = [0u8; 32];
+        for word in &words[..n] {
             banks[(word % 32) as usize] += 1;
         }
-        passes += banks.iter().max().copied().unwrap_or(0);
+        passes += banks.iter().max().copied().unwrap_or(0) as u64;
         ideal += 1;
     }
     (passes, ideal)

@@ -1,6 +1,8 @@
 //! What is remembered about each piece of memory.
 
+use super::order::{Logs, Order, Who};
 use crate::error::FaultKind;
+use crate::exec::lanes_of;
 use std::collections::HashMap;
 
 /// What an access does.
@@ -10,54 +12,49 @@ pub(crate) enum Kind {
     /// A write; `true` where it leaves the value as it was.
     Write(bool),
     Atomic,
+    /// A strong read (`volatile`, `relaxed`, `acquire`): it does not race with strong writes.
+    Peek,
+    /// A strong write.
+    Post,
 }
 
-/// Who accesses: block, thread in it, and the warp's time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Who {
-    pub block: u32,
-    pub thread: u32,
-    /// Number of barriers that the block had completed.
-    pub time: u32,
-    /// Number of warp barriers that the warp had passed.
-    pub warp_time: u32,
-}
-
-impl Who {
-    fn warp(&self) -> usize {
-        self.thread as usize / 32
+impl Kind {
+    pub fn writes(self) -> bool {
+        matches!(self, Kind::Write(_) | Kind::Post)
     }
 }
 
-/// For each warp of the block, the time up to which its accesses are ordered before this warp.
-pub(crate) type Clock = [u32; 32];
-
-/// Last accesses to one piece of memory. `thread` is `u32::MAX` where there was none.
+/// Last accesses to one piece of memory.
 #[derive(Clone, Copy)]
 struct Entry {
     write: Who,
-    write_atomic: bool,
+    /// The write was an atomic or a strong one.
+    strong: bool,
+    /// The last reader; its block is `u32::MAX` where several blocks have read.
     read: Who,
     /// Warps that have read at the time of `read`.
-    readers: u32,
-    /// Several lanes of `read`'s warp have read.
-    many: bool,
+    warps: u32,
+    /// Lanes of `read`'s warp that have read at its time.
+    lanes: u32,
 }
 
-const NOBODY: Who = Who { block: 0, thread: u32::MAX, time: 0, warp_time: 0 };
-const FRESH: Entry = Entry { write: NOBODY, write_atomic: false, read: NOBODY, readers: 0, many: false };
-const PAGE: u64 = 1024;
+const FRESH: Entry = Entry { write: Who::NOBODY, strong: false, read: Who::NOBODY, warps: 0, lanes: 0 };
+const PAGE: u64 = 256;
 
 /// The memory of check mode for one launch.
 pub(crate) struct Checker {
     granule: u64,
     shared: Vec<Entry>,
     shared_written: Vec<bool>,
-    global: HashMap<u64, Box<[Entry; PAGE as usize]>>,
+    pages: HashMap<u64, u32>,
+    global: Vec<[Entry; PAGE as usize]>,
+    /// The page used last.
+    recent: (u64, u32),
+    pub logs: Logs,
 }
 
-/// A report: the class and the words.
-pub(crate) type Report = (FaultKind, String);
+/// A report: the class, the words, and the other access.
+pub(crate) type Report = (FaultKind, String, Option<Who>);
 
 impl Checker {
     pub fn new(granule: u32, shared_bytes: u32) -> Self {
@@ -67,7 +64,10 @@ impl Checker {
             granule,
             shared: vec![FRESH; entries],
             shared_written: vec![false; shared_bytes as usize],
-            global: HashMap::new(),
+            pages: HashMap::new(),
+            global: Vec::new(),
+            recent: (u64::MAX, 0),
+            logs: Logs::default(),
         }
     }
 
@@ -78,20 +78,18 @@ impl Checker {
     }
 
     /// An access to shared memory at byte `at`.
-    pub fn shared(&mut self, at: u64, bytes: u32, kind: Kind, who: Who, clock: &Clock) -> Result<(), Report> {
+    pub fn shared(&mut self, at: u64, bytes: u32, kind: Kind, who: Who, order: &Order) -> Result<(), Report> {
         let range = at as usize..at as usize + bytes as usize;
-        match kind {
-            Kind::Write(_) => self.shared_written[range].fill(true),
-            _ => {
-                if self.shared_written[range].contains(&false) {
-                    let what = format!("uninitialised read of shared memory: {bytes} bytes at byte {at}");
-                    return Err((FaultKind::Uninitialised, what));
-                }
-            }
+        if kind.writes() {
+            self.shared_written[range].fill(true);
+        } else if self.shared_written[range].contains(&false) {
+            let what = format!("uninitialised read of shared memory: {bytes} bytes at byte {at}");
+            return Err((FaultKind::Uninitialised, what, None));
         }
         for g in at / self.granule..(at + bytes as u64).div_ceil(self.granule) {
-            step(&mut self.shared[g as usize], kind, who, clock).map_err(|w| {
-                (FaultKind::Race, format!("race in shared memory at byte {}: {w}", g * self.granule))
+            step(&mut self.shared[g as usize], kind, who, order, &self.logs).map_err(|(what, other)| {
+                let what = format!("race in shared memory at byte {}: {what}", g * self.granule);
+                (FaultKind::Race, what, Some(other))
             })?;
         }
         Ok(())
@@ -104,96 +102,109 @@ impl Checker {
         bytes: u32,
         kind: Kind,
         who: Who,
-        clock: &Clock,
+        order: &Order,
     ) -> Result<(), Report> {
         for g in address / self.granule..(address + bytes as u64).div_ceil(self.granule) {
-            let page = self.global.entry(g / PAGE).or_insert_with(|| Box::new([FRESH; PAGE as usize]));
-            step(&mut page[(g % PAGE) as usize], kind, who, clock).map_err(|w| {
-                (FaultKind::Race, format!("race in global memory at {:#x}: {w}", g * self.granule))
+            if self.recent.0 != g / PAGE {
+                let global = &mut self.global;
+                let index = *self.pages.entry(g / PAGE).or_insert_with(|| {
+                    global.push([FRESH; PAGE as usize]);
+                    global.len() as u32 - 1
+                });
+                self.recent = (g / PAGE, index);
+            }
+            let entry = &mut self.global[self.recent.1 as usize][(g % PAGE) as usize];
+            step(entry, kind, who, order, &self.logs).map_err(|(what, other)| {
+                let what = format!("race in global memory at {:#x}: {what}", g * self.granule);
+                (FaultKind::Race, what, Some(other))
             })?;
         }
         Ok(())
     }
 }
 
-/// Whether an earlier access of `then` is ordered before one of `now`.
-fn ordered(then: Who, now: Who, clock: &Clock) -> bool {
-    if then.thread == u32::MAX || then.block == now.block && then.thread == now.thread {
-        return true;
-    }
-    if then.block != now.block {
-        return false;
-    }
-    if then.warp() == now.warp() {
-        return then.warp_time < now.warp_time || clock[then.warp()] > then.time;
-    }
-    clock[then.warp()] > then.time
-}
-
 fn name(who: Who, now: Who) -> String {
     if who.block == now.block {
-        format!("thread {} of the block", who.thread)
+        format!("thread {} of the block", who.thread())
+    } else if who.block == u32::MAX {
+        "other blocks".to_string()
     } else {
         format!("block {}", who.block)
     }
 }
 
-fn step(e: &mut Entry, kind: Kind, who: Who, clock: &Clock) -> Result<(), String> {
-    let write_clash = !ordered(e.write, who, clock);
-    let read_clash = e.read.thread != u32::MAX
-        && if e.read.block != who.block {
-            true
-        } else {
-            let others = e.readers & !(1 << who.warp());
-            let other_warps = (0..32).any(|w| others >> w & 1 != 0 && clock[w] <= e.read.time);
-            let own = e.readers >> who.warp() & 1 != 0
-                && (e.many || e.read.thread != who.thread)
-                && e.read.warp() == who.warp()
-                && !(e.read.warp_time < who.warp_time || clock[who.warp()] > e.read.time);
-            other_warps || own
-        };
+/// Whether somebody has read what `who` writes, and nothing orders the two.
+fn read_clash(e: &Entry, who: Who, order: &Order, logs: &Logs) -> bool {
+    if e.read.is_nobody() {
+        return false;
+    }
+    if e.read.block == u32::MAX {
+        // Which blocks have read is not kept: one that has taken over something may know.
+        return order.taken.is_empty();
+    }
+    if e.read.block != who.block {
+        return !logs.ordered(e.read, who, order);
+    }
+    let me = who.warp();
+    // Of other warps than the last reader's only the time is known.
+    let others = e.warps & !(1 << me) & !(1 << e.read.warp());
+    if (0..32).any(|w| others >> w & 1 != 0 && order.clock[w] <= e.read.time) && order.taken.is_empty() {
+        return true;
+    }
+    if e.read.warp() != me {
+        return !logs.ordered(e.read, who, order);
+    }
+    order.clock[me] <= e.read.time
+        && lanes_of(e.lanes).any(|lane| !logs.ordered(e.read.with_lane(lane as u32), who, order))
+}
+
+fn step(e: &mut Entry, kind: Kind, who: Who, order: &Order, logs: &Logs) -> Result<(), (String, Who)> {
+    let write_clash = || !logs.ordered(e.write, who, order);
+    let clash = |verb: &str, noun: &str, other: Who| {
+        Err((format!("{verb}, and an unordered {noun} by {}", name(other, who)), other))
+    };
     match kind {
         Kind::Read => {
-            if write_clash {
-                return Err(format!("a read, and an unordered write by {}", name(e.write, who)));
+            if write_clash() {
+                return clash("a read", "write", e.write);
             }
-            let same_time = e.read.thread != u32::MAX && e.read.block == who.block && e.read.time == who.time;
-            if same_time && e.readers >> who.warp() & 1 != 0 && e.read.warp() == who.warp() {
-                e.many = e.read.warp_time == who.warp_time && (e.many || e.read.thread != who.thread);
-            } else {
-                e.many = false;
-            }
-            if e.read.thread != u32::MAX && e.read.block != who.block {
+            if !e.read.is_nobody() && e.read.block != who.block {
                 // Readers of several blocks: any write of one of them clashes with the others.
                 e.read = Who { block: u32::MAX, ..who };
                 return Ok(());
             }
-            e.readers = if same_time { e.readers | 1 << who.warp() } else { 1 << who.warp() };
+            let same_time = !e.read.is_nobody() && e.read.time == who.time;
+            let same_warp = same_time && e.read.warp() == who.warp();
+            let lane = 1 << who.lane();
+            e.lanes = if same_warp && e.read.lane_time() == who.lane_time() { e.lanes | lane } else { lane };
+            e.warps = if same_time { e.warps | 1 << who.warp() } else { 1 << who.warp() };
             e.read = who;
         }
-        Kind::Write(same_value) => {
-            if write_clash && (!same_value || e.write_atomic) {
-                return Err(format!("a write, and an unordered write by {}", name(e.write, who)));
+        Kind::Peek => {
+            if !e.strong && write_clash() {
+                return clash("a strong read", "write", e.write);
             }
-            if read_clash && !same_value {
-                let other =
-                    if e.read.block == u32::MAX { "other blocks".to_string() } else { name(e.read, who) };
-                return Err(format!("a write, and an unordered read by {other}"));
-            }
-            e.write = who;
-            e.write_atomic = false;
         }
-        Kind::Atomic => {
-            if write_clash && !e.write_atomic {
-                return Err(format!("an atomic, and an unordered write by {}", name(e.write, who)));
+        Kind::Write(same_value) => {
+            if (!same_value || e.strong) && write_clash() {
+                return clash("a write", "write", e.write);
             }
-            if read_clash {
-                let other =
-                    if e.read.block == u32::MAX { "other blocks".to_string() } else { name(e.read, who) };
-                return Err(format!("an atomic, and an unordered read by {other}"));
+            if !same_value && read_clash(e, who, order, logs) {
+                return clash("a write", "read", e.read);
             }
             e.write = who;
-            e.write_atomic = true;
+            e.strong = false;
+        }
+        Kind::Atomic | Kind::Post => {
+            let verb = if kind == Kind::Atomic { "an atomic" } else { "a strong write" };
+            if !e.strong && write_clash() {
+                return clash(verb, "write", e.write);
+            }
+            if read_clash(e, who, order, logs) {
+                return clash(verb, "read", e.read);
+            }
+            e.write = who;
+            e.strong = true;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The decoder's state: register planes, constants, symbols; and operands resolved against them.
 
 use super::mods::Ty;
-use super::op::{Access, Inst, Reg};
+use super::op::{Access, Inst, Reg, Sync};
 use crate::exec::regs::{Plane, Regs};
 use crate::ptx::{Instruction, Operand, Space};
 use std::collections::HashMap;
@@ -331,7 +331,7 @@ impl<'a> Builder<'a> {
             Operand::Integer(v) => Reg::D(self.constant_d(*v as u64)),
             other => return Err(format!("{other:?} is no address")),
         };
-        Ok(Access { space, base, offset: *offset, bytes, signed, regs })
+        Ok(Access { space, base, offset: *offset, bytes, signed, regs, sync: Sync::default() })
     }
 
     /// A new piece of every thread's local memory.

@@ -6,7 +6,7 @@ use super::mods::{Kind, Mods, Ty};
 use super::op::{AtomicOp, AtomicType, Op, Reg};
 use crate::exec::lanes::map1;
 use crate::memory::{GENERIC_LOCAL, GENERIC_PARAM, GENERIC_SHARED};
-use crate::ptx::{Instruction, Space};
+use crate::ptx::{Instruction, Operand, Space};
 
 fn space(m: &mut Mods) -> Space {
     m.one_of(&[
@@ -25,8 +25,11 @@ fn space(m: &mut Mods) -> Space {
 /// `ld`, `ldu`, `st`.
 pub(super) fn load_store(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> Res<Op> {
     count(i, 2)?;
-    m.drop_cache_and_order();
+    let volatile = i.modifiers.iter().any(|m| m == "volatile");
+    let mut sync = m.take_order();
     let space = space(m);
+    // Threads of a block that share `volatile` variables still need barriers.
+    sync.strong &= !(volatile && space == Space::Shared);
     let n = m.one_of(&[("v2", 2), ("v4", 4), ("v8", 8)]).unwrap_or(1);
     if ty.bits == 128 || ty.kind == Kind::Pred {
         return Err(unsupported_type(ty));
@@ -41,11 +44,30 @@ pub(super) fn load_store(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty)
     if regs.iter().any(|r| matches!(r, Reg::P(_)) || matches!(r, Reg::W(..)) && bytes == 8) {
         return Err("a register that does not fit the type".into());
     }
-    let access = b.access(operand(i, address)?, space, bytes, ty.signed(), regs)?;
+    let mut access = b.access(operand(i, address)?, space, bytes, ty.signed(), regs)?;
+    access.sync = sync;
     if store && matches!(access.space, Space::Const | Space::Param) {
         return Err("a store to read-only memory".into());
     }
-    Ok(if store { Op::Store(access) } else { Op::Load(access) })
+    if store {
+        return Ok(Op::Store(access));
+    }
+    Ok(match argument(b, operand(i, address)?) {
+        Some(at) if access.space == Space::Param => Op::Argument(access, at),
+        _ => Op::Load(access),
+    })
+}
+
+/// The offset of `[name + offset]`, where that is an argument of the kernel.
+fn argument(b: &Builder, operand: &Operand) -> Option<u32> {
+    let Operand::Address(base, offset) = operand else { return None };
+    let Operand::Name(name) = &**base else { return None };
+    match b.variable(name) {
+        Some((Space::Param, at)) if b.register(name).is_none() => {
+            at.checked_add_signed(*offset).and_then(|at| u32::try_from(at).ok())
+        }
+        _ => None,
+    }
 }
 
 /// What `atom`, `red` and `redux` can do.
@@ -67,7 +89,7 @@ const EXCHANGES: [(&str, AtomicOp); 4] = [
 
 /// `atom` and `red`.
 pub(super) fn atomic(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> Res<Op> {
-    m.drop_cache_and_order();
+    let sync = m.take_order();
     m.take("noftz");
     let space = space(m);
     let op = m
@@ -99,7 +121,8 @@ pub(super) fn atomic(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> 
     count(i, first + 2 + (op == AtomicOp::CompareSwap) as usize)?;
     let bits = kind.bytes() * 8;
     let d = if first == 1 { Some(b.dst_of(operand(i, 0)?, bits)?) } else { None };
-    let at = b.access(operand(i, first)?, space, kind.bytes(), false, Vec::new())?;
+    let mut at = b.access(operand(i, first)?, space, kind.bytes(), false, Vec::new())?;
+    at.sync = sync;
     if !matches!(at.space, Space::Global | Space::Shared | Space::Generic) {
         return Err("atomics work on global and shared memory".into());
     }
@@ -128,7 +151,7 @@ pub(super) fn copy_async(b: &mut Builder, i: &Instruction, m: &mut Mods) -> Res<
     if m.take("bulk") || m.take("mbarrier") {
         return Err("bulk copies and mbarriers are not supported".into());
     }
-    m.drop_cache_and_order();
+    m.take_order();
     if !(m.take("shared") || m.take("shared::cta")) || !m.take("global") {
         return Err("`cp.async` goes from global to shared memory".into());
     }

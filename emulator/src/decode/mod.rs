@@ -34,8 +34,8 @@ fn decode(b: &mut Builder, i: &Instruction) -> Res<(Op, Class)> {
         "cp" => (memory::copy_async(b, i, m)?, Class::Load),
         "mma" => (warp::mma(b, i, m)?, Class::Mma),
         "membar" | "fence" => {
-            m.drop_cache_and_order();
-            (Op::Fence, Class::Other)
+            let sync = m.take_order();
+            (Op::Fence(op::Sync { fence: true, ..sync }), Class::Fence)
         }
         "nanosleep" | "prefetch" | "prefetchu" => return Ok((Op::Nop, Class::Other)),
         "trap" | "brkpt" => (Op::Trap, Class::Other),

@@ -1,5 +1,6 @@
 //! Types and modifiers of an opcode. A modifier that nobody took is an error, never ignored.
 
+use super::op::Sync;
 use crate::exec::num::Round;
 
 /// The kind of number a type holds.
@@ -116,8 +117,21 @@ impl<'a> Mods<'a> {
         self.one_of(&[("rni", Round::Near), ("rzi", Round::Zero), ("rmi", Round::Down), ("rpi", Round::Up)])
     }
 
-    /// Takes what only says how memory is cached or ordered; the emulator is always coherent.
-    pub fn drop_cache_and_order(&mut self) {
+    /// Takes what says how memory is cached and ordered; the emulator is always coherent, so the
+    /// order matters to check mode alone.
+    pub fn take_order(&mut self) -> Sync {
+        let has = |names: &[&str]| self.left.iter().any(|m| names.contains(m));
+        let sync = Sync {
+            strong: has(&["relaxed", "acquire", "release", "acq_rel", "sc", "volatile"]),
+            fence: has(&["release", "acq_rel", "sc"]),
+            wide: has(&["volatile"]) || !has(&["cta"]),
+        };
+        self.drop_cache_and_order();
+        sync
+    }
+
+    /// Takes what only says how memory is cached or ordered.
+    fn drop_cache_and_order(&mut self) {
         self.left.retain(|m| {
             !matches!(
                 *m,

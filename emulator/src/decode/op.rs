@@ -14,6 +14,17 @@ pub(crate) enum Reg {
     P(u32),
 }
 
+/// How an access is ordered with others; all that check mode wants to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sync {
+    /// `relaxed`, `acquire`, `release`, or `volatile` of global memory.
+    pub strong: bool,
+    /// It is a fence as well (`release`).
+    pub fence: bool,
+    /// Other blocks see it.
+    pub wide: bool,
+}
+
 /// A memory operand: `base + offset`, and the registers that go there or come from there.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
@@ -25,6 +36,7 @@ pub(crate) struct Access {
     /// A load extends the sign.
     pub signed: bool,
     pub regs: Vec<Reg>,
+    pub sync: Sync,
 }
 
 impl Access {
@@ -135,25 +147,79 @@ pub(crate) struct Mma {
 pub(crate) enum Op {
     Alu(Alu),
     Branch(u32),
-    BranchIndex { index: u32, targets: Vec<u32> },
+    BranchIndex {
+        index: u32,
+        targets: Vec<u32>,
+    },
     Exit,
-    Barrier { id: u32, count: Option<u32>, kind: BarrierKind },
-    WarpBarrier { mask: u32 },
-    Shuffle { mode: ShuffleMode, d: u32, ok: Option<u32>, a: u32, b: u32, c: u32, mask: u32 },
-    Vote { mode: VoteMode, d: Reg, p: u32, negated: bool, mask: u32 },
-    Match { all: bool, d: u32, ok: Option<u32>, a: Reg, mask: u32 },
-    Reduce { op: AtomicOp, signed: bool, d: u32, a: u32, mask: u32 },
-    ActiveMask { d: u32 },
+    Barrier {
+        id: u32,
+        count: Option<u32>,
+        kind: BarrierKind,
+    },
+    WarpBarrier {
+        mask: u32,
+    },
+    Shuffle {
+        mode: ShuffleMode,
+        d: u32,
+        ok: Option<u32>,
+        a: u32,
+        b: u32,
+        c: u32,
+        mask: u32,
+    },
+    Vote {
+        mode: VoteMode,
+        d: Reg,
+        p: u32,
+        negated: bool,
+        mask: u32,
+    },
+    Match {
+        all: bool,
+        d: u32,
+        ok: Option<u32>,
+        a: Reg,
+        mask: u32,
+    },
+    Reduce {
+        op: AtomicOp,
+        signed: bool,
+        d: u32,
+        a: u32,
+        mask: u32,
+    },
+    ActiveMask {
+        d: u32,
+    },
     Load(Access),
+    /// A load of an argument from that offset.
+    Argument(Access, u32),
     Store(Access),
-    Atomic { at: Access, op: AtomicOp, ty: AtomicType, d: Option<Reg>, b: Reg, c: Option<Reg> },
-    CopyAsync { to: Access, from: Access, bytes: u32, size: Option<u32> },
+    Atomic {
+        at: Access,
+        op: AtomicOp,
+        ty: AtomicType,
+        d: Option<Reg>,
+        b: Reg,
+        c: Option<Reg>,
+    },
+    CopyAsync {
+        to: Access,
+        from: Access,
+        bytes: u32,
+        size: Option<u32>,
+    },
     CopyCommit,
     CopyWait(Option<u32>),
-    LoadMatrix { at: Access, transposed: bool },
+    LoadMatrix {
+        at: Access,
+        transposed: bool,
+    },
     Mma(Box<Mma>),
     Clock(Reg),
-    Fence,
+    Fence(Sync),
     Nop,
     Trap,
 }
@@ -177,11 +243,12 @@ pub(crate) enum Class {
     Barrier,
     Branch,
     Mma,
+    Fence,
     Other,
 }
 
 impl Class {
-    pub const ALL: [(Class, &'static str); 17] = [
+    pub const ALL: [(Class, &'static str); 18] = [
         (Class::Integer, "integer"),
         (Class::Single, "f32"),
         (Class::Fma, "fma_f32"),
@@ -198,6 +265,7 @@ impl Class {
         (Class::Barrier, "barrier"),
         (Class::Branch, "branch"),
         (Class::Mma, "mma"),
+        (Class::Fence, "fence"),
         (Class::Other, "other"),
     ];
 }

@@ -1,5 +1,6 @@
 //! A block: its shared memory, its barriers, and the turns its warps take.
 
+use super::address::Targets;
 use super::launch::{Dice, Launch};
 use super::regs::{LANES, Plane, lanes};
 use super::warp::{State, Warp};
@@ -48,6 +49,8 @@ pub(super) struct Worker<'a> {
     pub hints: Vec<u32>,
     pub dice: Option<Dice>,
     pub fast: bool,
+    /// What the running access refers to.
+    pub targets: Targets,
 }
 
 pub(super) type Run<T> = Result<T, Box<Fault>>;
@@ -55,8 +58,9 @@ pub(super) type Run<T> = Result<T, Box<Fault>>;
 impl<'a> Worker<'a> {
     pub fn new(l: &'a Launch<'a>, check: Option<Checker>) -> Self {
         let warps = l.block.count().div_ceil(LANES as u64);
-        let warps = (0..warps).map(|_| Warp::new(l.kernel.init.clone(), l.kernel.local)).collect();
-        Worker {
+        let warps =
+            (0..warps).map(|_| Warp::new(l.kernel.init.clone(), l.kernel.local, check.is_some())).collect();
+        let mut worker = Worker {
             l,
             warps,
             block: [0; 3],
@@ -70,7 +74,12 @@ impl<'a> Worker<'a> {
             hints: vec![0; l.kernel.code.len()],
             dice: None,
             fast: super::run::has_fast_level(),
+            targets: Targets::new(),
+        };
+        for w in 0..worker.warps.len() {
+            worker.set_specials(w);
         }
+        worker
     }
 
     /// The counts of all blocks.
@@ -99,7 +108,7 @@ impl<'a> Worker<'a> {
         let threads = self.l.block.count() as u32;
         for w in 0..self.warps.len() {
             self.warps[w].start(w as u32, threads);
-            self.set_specials(w);
+            self.place_block(w);
             self.warps[w].steps = 0;
         }
         loop {
@@ -128,9 +137,10 @@ impl<'a> Worker<'a> {
     }
 
     fn turn(&mut self, w: usize, turn: u64) -> Run<()> {
-        let mut warp = std::mem::replace(&mut self.warps[w], Warp::new(Default::default(), 0));
-        let result = self.run(&mut warp, turn);
-        self.warps[w] = warp;
+        // The warps are out of the worker's reach while one of them runs.
+        let mut warps = std::mem::take(&mut self.warps);
+        let result = self.run(&mut warps[w], turn);
+        self.warps = warps;
         result?;
         match self.warps[w].state {
             State::Done => (0..self.barriers.len() as u32).try_for_each(|id| self.complete(id)),
@@ -224,20 +234,12 @@ impl<'a> Worker<'a> {
         }
         self.counts.barriers += 1;
         self.time += 1;
-        // Everything the participants did before is ordered before all they do from now on.
-        let mut clock = [0u32; 32];
-        for w in lanes(barrier.who) {
-            for (a, b) in clock.iter_mut().zip(self.warps[w].clock) {
-                *a = (*a).max(b);
-            }
-        }
-        for w in lanes(barrier.who) {
-            clock[w] = self.time;
+        if self.check.is_some() {
+            self.order_at_barrier(barrier.who);
         }
         for (w, kind) in barrier.waiting {
             let warp = &mut self.warps[w as usize];
             warp.state = State::Ready;
-            warp.clock = clock;
             let live = warp.live;
             let put_w = |warp: &mut Warp, d: Reg, value: u32| {
                 if let Reg::W(d, _) = d {
@@ -258,6 +260,31 @@ impl<'a> Worker<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Everything the participants did before is ordered before all they do from now on.
+    fn order_at_barrier(&mut self, who: u32) {
+        let mut clock = [0u32; 32];
+        let mut taken = Vec::new();
+        for w in lanes(who) {
+            let Some(order) = &self.warps[w].order else { continue };
+            for (a, b) in clock.iter_mut().zip(order.clock) {
+                *a = (*a).max(b);
+            }
+            if !order.taken.is_empty() {
+                taken.push(order.taken.clone());
+            }
+        }
+        for w in lanes(who) {
+            clock[w] = self.time;
+        }
+        for w in lanes(who) {
+            let Some(order) = &mut self.warps[w].order else { continue };
+            order.clock = clock;
+            for t in &taken {
+                order.take(t);
+            }
+        }
     }
 
     /// No warp can run: that is right where all have ended.
@@ -288,6 +315,15 @@ impl<'a> Worker<'a> {
             text: k.text(i.line).into(),
             source: k.place(i.place),
         })
+    }
+
+    /// The registers that say which block this is.
+    fn place_block(&mut self, w: usize) {
+        for &(special, plane) in &self.l.kernel.specials {
+            if let Special::Ctaid(axis) = special {
+                self.warps[w].regs.w[plane as usize] = Plane([self.block[axis]; LANES]);
+            }
+        }
     }
 
     fn set_specials(&mut self, w: usize) {

@@ -2,17 +2,22 @@
 //! turns; in a warp, 32 lanes run in lockstep.
 
 mod access;
+mod address;
+mod atomic;
 mod block;
 mod collective;
+mod inspect;
 pub(crate) mod lanes;
 mod launch;
 mod mma;
 pub(crate) mod num;
 pub(crate) mod regs;
 mod run;
+mod staged;
 mod warp;
 
 pub(crate) use launch::{Launch, launch};
+pub(crate) use regs::lanes as lanes_of;
 
 /// A number of blocks or of threads in three directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

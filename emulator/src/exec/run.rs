@@ -64,6 +64,11 @@ impl Worker<'_> {
                         self.load(w, a, m)?;
                     }
                 }
+                Op::Argument(a, at) => {
+                    if m != 0 {
+                        self.load_argument(w, a, *at, m)?;
+                    }
+                }
                 Op::Store(a) => {
                     if m != 0 {
                         self.store(w, a, m)?;
@@ -120,8 +125,8 @@ impl Worker<'_> {
                 }
                 Op::WarpBarrier { mask } => {
                     if m != 0 {
-                        let Some(_) = self.gather_mask(w, m, *mask)? else { continue };
-                        w.warp_time += 1;
+                        let Some(m) = self.gather_mask(w, m, *mask)? else { continue };
+                        self.sync_warp(w, *mask, m);
                     }
                 }
                 Op::Shuffle { mode, d, ok, a, b, c, mask } => {
@@ -192,7 +197,12 @@ impl Worker<'_> {
                         Reg::P(_) => {}
                     }
                 }
-                Op::Fence | Op::Nop => {}
+                Op::Fence(sync) => {
+                    if m != 0 {
+                        self.fence(w, m, *sync);
+                    }
+                }
+                Op::Nop => {}
                 Op::Trap => {
                     if m != 0 {
                         return Err(self.fault(w, FaultKind::Trap, "`trap`".into(), m.trailing_zeros()));
@@ -284,6 +294,22 @@ impl Worker<'_> {
             }
         }
         self.gather_slowly(w, m, need)
+    }
+
+    /// `bar.warp.sync` by lanes that have all arrived; each belongs to the group its mask names.
+    #[cold]
+    fn sync_warp(&mut self, w: &mut Warp, mask: u32, m: u32) {
+        let Some(order) = &mut w.order else { return };
+        let masks = &w.regs.w[mask as usize].0;
+        let mut rest = m;
+        while rest != 0 {
+            let named = masks[rest.trailing_zeros() as usize];
+            let group = super::regs::lanes(rest)
+                .filter(|&lane| masks[lane] == named)
+                .fold(0u32, |all, lane| all | 1 << lane);
+            order.sync(group);
+            rest &= !group;
+        }
     }
 
     #[cold]

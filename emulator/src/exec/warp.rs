@@ -6,7 +6,7 @@
 
 use super::launch::Dice;
 use super::regs::Regs;
-use crate::check::Clock;
+use crate::check::Order;
 
 /// Lanes that wait somewhere.
 #[derive(Clone, Copy, Debug)]
@@ -56,16 +56,15 @@ pub(super) struct Warp {
     pub copy_group: u32,
     /// Instructions executed.
     pub steps: u64,
-    /// Check mode: warp barriers passed, and the vector clock.
-    pub warp_time: u32,
-    pub clock: Clock,
+    /// In check mode what is ordered before what.
+    pub order: Option<Box<Order>>,
 }
 
 /// No lane can go on.
 pub(super) struct Stuck;
 
 impl Warp {
-    pub fn new(regs: Regs, local_bytes: u32) -> Self {
+    pub fn new(regs: Regs, local_bytes: u32, check: bool) -> Self {
         Warp {
             index: 0,
             regs,
@@ -81,8 +80,7 @@ impl Warp {
             copies: Vec::new(),
             copy_group: 0,
             steps: 0,
-            warp_time: 1,
-            clock: [0; 32],
+            order: check.then(|| Box::new(Order::new())),
         }
     }
 
@@ -99,8 +97,9 @@ impl Warp {
         self.state = State::Ready;
         self.copies.clear();
         self.copy_group = 0;
-        self.warp_time = 1;
-        self.clock = [0; 32];
+        if let Some(order) = &mut self.order {
+            **order = Order::new();
+        }
     }
 
     fn find_lowest(&mut self) {

@@ -6,6 +6,7 @@ mod convert;
 mod float;
 mod int;
 mod memory;
+mod order;
 mod parser;
 mod programs;
 mod small;
