@@ -30,7 +30,7 @@ impl Who {
     pub const NOBODY: Who = Who { block: 0, time: 0, pc: 0, lane_bits: u32::MAX };
 
     pub fn new(block: u32, thread: u32, time: u32, lane_time: u32, pc: u32) -> Self {
-        let lane_bits = thread | lane_time.min(u32::MAX / THREADS - 1) * THREADS;
+        let lane_bits = lane_time.min(u32::MAX / THREADS - 1) * THREADS + thread;
         Who { block, time, pc, lane_bits }
     }
 
