@@ -7,7 +7,7 @@
 pub use taper_autograd as autograd;
 pub use taper_data as data;
 pub use taper_io as io;
-pub use taper_io::{LoadOptions, load, load_state_dict, load_with, save};
+pub use taper_io::{LoadOptions, SaveOptions, load, load_state_dict, load_with, save, save_with};
 pub use taper_kernels as kernels;
 pub use taper_nn as nn;
 pub use taper_optim as optim;

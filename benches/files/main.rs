@@ -1,5 +1,7 @@
 //! Saving and loading 256 MiB: 64 tensors of 1 Mi f32, to a folder for temporary files.
 //!
+//! Saves wait for the disk, as they do by default; those called `unsynced` do not.
+//!
 //! With `--worker` it does as the lines it reads say, for `compare.py` beside it.
 
 #[path = "../common/mod.rs"]
@@ -9,7 +11,7 @@ use common::{Work, numbers};
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
-use taper::{State, StateDict, load, save};
+use taper::{SaveOptions, State, StateDict, load, save, save_with};
 
 const TENSORS: usize = 64;
 const NUMEL: usize = 1 << 20;
@@ -36,6 +38,10 @@ fn main() {
                 let (tensors, path) = (tensors(), path.clone());
                 move || save(&tensors, &path).expect("saved")
             });
+            f.bench(&format!("save_unsynced_{format}"), work(), || {
+                let (tensors, path) = (tensors(), path.clone());
+                move || save_with(&tensors, &path, &SaveOptions { sync: false }).expect("saved")
+            });
             let saved = || {
                 if !path.exists() {
                     save(&tensors(), &path).expect("saved");
@@ -56,7 +62,7 @@ fn main() {
     });
 }
 
-/// Lines of `save|load|sum PATH`; answers with the seconds it took.
+/// Lines of `save|save_sync|load|sum PATH`; answers with the seconds it took.
 fn worker() {
     let tensors = tensors();
     let mut kept = Some(tensors);
@@ -66,8 +72,9 @@ fn worker() {
         let path = Path::new(path);
         let start = Instant::now();
         let loaded = match what {
-            "save" => {
-                save(kept.as_ref().expect("not forgotten"), path).expect("saved");
+            "save" | "save_sync" => {
+                let options = SaveOptions { sync: what == "save_sync" };
+                save_with(kept.as_ref().expect("not forgotten"), path, &options).expect("saved");
                 None
             }
             "load" => Some(load(path).expect("loaded")),

@@ -1,6 +1,7 @@
 //! Writing a file whole or not at all.
 
 use crate::error::{Error, Result};
+use crate::options::SaveOptions;
 use crate::writeback::AtomicFile;
 use std::fs::{File, Permissions};
 use std::io::{Error as IoError, Write};
@@ -20,6 +21,19 @@ const SUFFIX: &str = ".taper-tmp";
 /// Where the folder is missing or not writable, the name belongs to a folder, a device or a read-only
 /// file, the disk is full, or `write` fails.
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut AtomicFile) -> std::io::Result<()>) -> Result<()> {
+    write_atomic_with(path, &SaveOptions::default(), write)
+}
+
+/// As [`write_atomic`], with options: without [`sync`](SaveOptions::sync) the file takes its name when
+/// everything is with the system.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_atomic_with(
+    path: &Path,
+    options: &SaveOptions,
+    write: impl FnOnce(&mut AtomicFile) -> std::io::Result<()>,
+) -> Result<()> {
     let (target, permissions) = target(path)?;
     let folder = match target.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
@@ -30,17 +44,19 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut AtomicFile) -> std::io:
     let file = create(folder, &prefix)
         .map_err(plain)
         .map_err(Error::io(path, "cannot create a file in its folder"))?;
-    let mut out = AtomicFile::new(file.as_file());
+    let mut out = AtomicFile::new(file.as_file(), options.sync);
     write(&mut out).and_then(|()| out.flush()).map_err(Error::io(path, "cannot write"))?;
     if let Some(permissions) = permissions {
         file.as_file()
             .set_permissions(permissions)
             .map_err(Error::io(path, "cannot keep its permissions"))?;
     }
-    out.sync().map_err(Error::io(path, "cannot bring it to the disk"))?;
+    out.finish().map_err(Error::io(path, "cannot bring it to the disk"))?;
     file.persist(&target).map_err(|e| Error::io(path, "cannot replace it")(e.error))?;
     // The new name is in the folder only when the folder is on the disk, too. Not every system can sync one.
-    if let Ok(folder) = File::open(folder) {
+    if options.sync
+        && let Ok(folder) = File::open(folder)
+    {
         let _ = folder.sync_all();
     }
     Ok(())

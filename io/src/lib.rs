@@ -7,8 +7,8 @@
 //! | `.npz` | named tensors | numpy |
 //! | `.npy` | one tensor | numpy |
 //!
-//! Every save is atomic: whatever happens, the old file or the new one is there, whole. Loading never
-//! panics, whatever a file holds, and takes no memory that a header merely claims.
+//! Every save is atomic: whatever happens, the old file or the new one is there, whole ([`SaveOptions`]
+//! can leave out the wait for the disk, and with it the power failure). Loading never panics, whatever a file holds, and takes no memory that a header merely claims.
 //!
 //! ```
 //! use taper_tensor::{State, StateDict, tensor};
@@ -39,10 +39,10 @@ mod value;
 mod writeback;
 mod zip;
 
-pub use atomic::write_atomic;
+pub use atomic::{write_atomic, write_atomic_with};
 pub use error::{Error, Result};
 pub use numpy::{npy, npz};
-pub use options::LoadOptions;
+pub use options::{LoadOptions, SaveOptions};
 pub use value::ToState;
 pub use writeback::AtomicFile;
 
@@ -55,12 +55,24 @@ use taper_tensor::{State, StateDict};
 /// For an unknown extension, a value that the format cannot hold, and where the file cannot be written;
 /// what was there before stays.
 pub fn save(value: &(impl ToState + ?Sized), path: impl AsRef<Path>) -> Result<()> {
+    save_with(value, path, &SaveOptions::default())
+}
+
+/// As [`save`], with options.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_with(
+    value: &(impl ToState + ?Sized),
+    path: impl AsRef<Path>,
+    options: &SaveOptions,
+) -> Result<()> {
     let path = path.as_ref();
     match Format::of(path)? {
-        Format::Safetensors => safetensors::save(value, path),
-        Format::Pt => pt::save(value, path),
-        Format::Npy => npy::save_state(&value.to_state(), path),
-        Format::Npz => npz::save_state(&value.to_state(), path),
+        Format::Safetensors => safetensors::save_with(value, path, options),
+        Format::Pt => pt::save_with(value, path, options),
+        Format::Npy => npy::save_state(&value.to_state(), path, options),
+        Format::Npz => npz::save_state(&value.to_state(), path, options),
     }
 }
 

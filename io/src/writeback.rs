@@ -1,7 +1,7 @@
-//! Bringing a file to the disk while it is still being written.
+//! Giving a file to the system in pieces that suit it, and bringing it to the disk meanwhile.
 
 use std::fs::File;
-use std::io::{Result, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, IoSlice, Result, Seek, SeekFrom, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
@@ -21,6 +21,10 @@ pub struct AtomicFile<'a> {
     at: u64,
     gathered: Vec<u8>,
     since: usize,
+    /// Whether it is to be on the disk in the end.
+    sync: bool,
+    /// Whether to ask for room on the disk before writing.
+    reserve: bool,
     helper: Option<Helper>,
 }
 
@@ -30,27 +34,43 @@ struct Helper {
 }
 
 impl<'a> AtomicFile<'a> {
-    pub(crate) fn new(file: &'a File) -> Self {
-        AtomicFile { file, at: 0, gathered: Vec::new(), since: 0, helper: None }
+    pub(crate) fn new(file: &'a File, sync: bool) -> Self {
+        let reserve = gains_by_reserving(file);
+        AtomicFile { file, at: 0, gathered: Vec::new(), since: 0, sync, reserve, helper: None }
     }
 
-    /// Brings everything to the disk.
-    pub(crate) fn sync(mut self) -> Result<()> {
-        self.flush()?;
+    /// Gives the system the rest and, if asked to, waits until everything is on the disk.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.give(&[])?;
         if let Some(Helper { nudge, thread }) = self.helper {
             drop(nudge);
             // The system reports an error to one caller alone, so the helper's must not be lost.
             thread.join().unwrap_or(Ok(()))?;
         }
-        self.file.sync_all()
+        if self.sync { self.file.sync_all() } else { Ok(()) }
     }
 
-    /// Gives the system bytes that go where the gathered ones would.
+    /// Gives the system what was gathered and the bytes after it, in one piece.
     fn give(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes)?;
-        self.at += bytes.len() as u64;
-        self.since += bytes.len();
-        if self.since >= STRIDE {
+        let len = self.gathered.len() + bytes.len();
+        if self.reserve && len >= BLOCK {
+            reserve(self.file, self.at, len as u64);
+        }
+        let mut parts = [IoSlice::new(&self.gathered), IoSlice::new(bytes)];
+        let mut parts = &mut parts[..];
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
+            match self.file.write_vectored(parts) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => IoSlice::advance_slices(&mut parts, n),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.gathered.clear();
+        self.at += len as u64;
+        self.since += len;
+        if self.sync && self.since >= STRIDE {
             self.since = 0;
             self.nudge();
         }
@@ -62,7 +82,7 @@ impl<'a> AtomicFile<'a> {
             self.helper = Helper::start(self.file);
         }
         if let Some(helper) = &self.helper {
-            // Where it has met an error, `sync` finds it.
+            // Where it has met an error, `finish` finds it.
             let _ = helper.nudge.send(());
         }
     }
@@ -86,30 +106,45 @@ fn write_back(file: &File, nudges: &Receiver<()>) -> Result<()> {
     Ok(())
 }
 
+/// Asks for room on the disk, for bytes that are about to be written there. The system then has no blocks to
+/// find for each page of 4 KiB that is written. Where it has no room, or cannot say, the write will tell.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, at: u64, len: u64) {
+    let _ = rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, at, len);
+}
+
+/// Files in memory have no blocks to find, and would be looked through once more.
+#[cfg(target_os = "linux")]
+fn gains_by_reserving(file: &File) -> bool {
+    const TMPFS: u64 = 0x0102_1994;
+    rustix::fs::fstatfs(file).is_ok_and(|fs| fs.f_type as u64 != TMPFS)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &File, _: u64, _: u64) {}
+
+#[cfg(not(target_os = "linux"))]
+fn gains_by_reserving(_: &File) -> bool {
+    false
+}
+
 impl Write for AtomicFile<'_> {
+    /// Fills the block that was begun and as many more as there are bytes for; the rest is gathered.
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         let begun = (self.at % BLOCK as u64) as usize + self.gathered.len();
-        let whole = bytes.len().min(STRIDE) / BLOCK * BLOCK;
-        if begun == 0 && whole > 0 {
-            self.give(&bytes[..whole])?;
-            return Ok(whole);
+        let room = BLOCK - begun;
+        if bytes.len() < room {
+            self.gathered.extend_from_slice(bytes);
+            return Ok(bytes.len());
         }
-        let n = bytes.len().min(BLOCK - begun);
-        self.gathered.extend_from_slice(&bytes[..n]);
-        if begun + n == BLOCK {
-            self.flush()?;
-        }
+        let n = room + (bytes.len() - room).min(STRIDE) / BLOCK * BLOCK;
+        self.give(&bytes[..n])?;
         Ok(n)
     }
 
     /// Gives the system what was gathered.
     fn flush(&mut self) -> Result<()> {
-        let gathered = std::mem::take(&mut self.gathered);
-        self.give(&gathered)?;
-        // The memory is used again.
-        self.gathered = gathered;
-        self.gathered.clear();
-        Ok(())
+        self.give(&[])
     }
 }
 

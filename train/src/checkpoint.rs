@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use taper_io::ToState;
+use taper_io::{SaveOptions, ToState};
 use taper_nn::Module;
 use taper_tensor::{
     DType, Key, OrderedMap, State, StateDict, Stateful, Tensor, get_rng_state, set_rng_state,
@@ -81,9 +81,17 @@ impl Checkpoint {
     /// # Errors
     /// Where the file cannot be written; what was there before stays.
     pub fn save(self, path: impl AsRef<Path>) -> Result<(), CheckpointError> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    /// As [`save`](Checkpoint::save), with options.
+    ///
+    /// # Errors
+    /// As [`save`](Checkpoint::save).
+    pub fn save_with(self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<(), CheckpointError> {
         let state = get_rng_state();
         let parts = self.value(RNG, Tensor::from_slice(&state, [state.len()])).parts;
-        Ok(taper_io::save(&State::Map(parts), path)?)
+        Ok(taper_io::save_with(&State::Map(parts), path, options)?)
     }
 
     /// Reads a checkpoint.

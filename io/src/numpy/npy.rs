@@ -1,9 +1,9 @@
 //! One array (`numpy.save`). bfloat16 is refused: numpy has no name for it.
 
 use super::header::Header;
-use crate::atomic::write_atomic;
+use crate::atomic::write_atomic_with;
 use crate::error::{Error, Result};
-use crate::options::LoadOptions;
+use crate::options::{LoadOptions, SaveOptions};
 use crate::source::{self, Source};
 use std::io::Write;
 use std::ops::Range;
@@ -15,17 +15,20 @@ use taper_tensor::{State, Tensor};
 /// # Errors
 /// For bfloat16, and where the file cannot be written; what was there before stays.
 pub fn save(tensor: &Tensor, path: impl AsRef<Path>) -> Result<()> {
-    let path = path.as_ref();
+    write(tensor, path.as_ref(), &SaveOptions::default())
+}
+
+fn write(tensor: &Tensor, path: &Path, options: &SaveOptions) -> Result<()> {
     let header = Header::write(tensor.dtype(), tensor.shape()).map_err(|e| Error::format(path, e))?;
-    write_atomic(path, |out| {
+    write_atomic_with(path, options, |out| {
         out.write_all(&header)?;
         tensor.with_bytes(|bytes| out.write_all(bytes))
     })
 }
 
-pub(crate) fn save_state(state: &State, path: &Path) -> Result<()> {
+pub(crate) fn save_state(state: &State, path: &Path, options: &SaveOptions) -> Result<()> {
     match state {
-        State::Tensor(t) => save(t, path),
+        State::Tensor(t) => write(t, path, options),
         other => Err(Error::format(path, format!("a .npy file holds one tensor, not {}", other.kind()))),
     }
 }

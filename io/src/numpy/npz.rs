@@ -3,9 +3,9 @@
 
 use super::header::Header;
 use super::npy;
-use crate::atomic::write_atomic;
+use crate::atomic::write_atomic_with;
 use crate::error::{Error, Result};
-use crate::options::LoadOptions;
+use crate::options::{LoadOptions, SaveOptions};
 use crate::source::Source;
 use crate::zip::{Archive, check_name};
 use ::zip::write::{SimpleFileOptions, ZipWriter};
@@ -23,7 +23,7 @@ const ENDING: &str = ".npy";
 /// For bfloat16 and for names that are paths out of the folder, and where the file cannot be written;
 /// what was there before stays.
 pub fn save(dict: &StateDict, path: impl AsRef<Path>) -> Result<()> {
-    write(dict, path.as_ref(), CompressionMethod::Stored)
+    write(dict, path.as_ref(), CompressionMethod::Stored, &SaveOptions::default())
 }
 
 /// As [`save`], deflated: smaller and slower.
@@ -31,12 +31,12 @@ pub fn save(dict: &StateDict, path: impl AsRef<Path>) -> Result<()> {
 /// # Errors
 /// As [`save`].
 pub fn save_compressed(dict: &StateDict, path: impl AsRef<Path>) -> Result<()> {
-    write(dict, path.as_ref(), CompressionMethod::Deflated)
+    write(dict, path.as_ref(), CompressionMethod::Deflated, &SaveOptions::default())
 }
 
-pub(crate) fn save_state(state: &State, path: &Path) -> Result<()> {
+pub(crate) fn save_state(state: &State, path: &Path, options: &SaveOptions) -> Result<()> {
     match state.to_state_dict() {
-        Some(dict) => save(&dict, path),
+        Some(dict) => write(&dict, path, CompressionMethod::Stored, options),
         None => {
             let what = match state {
                 State::Map(_) => "a tree",
@@ -48,21 +48,21 @@ pub(crate) fn save_state(state: &State, path: &Path) -> Result<()> {
     }
 }
 
-fn write(dict: &StateDict, path: &Path, method: CompressionMethod) -> Result<()> {
+fn write(dict: &StateDict, path: &Path, method: CompressionMethod, options: &SaveOptions) -> Result<()> {
     let headers = dict.iter().map(|(name, t)| {
         check_name(name).map_err(|e| Error::tensor(path, name, e))?;
         Header::write(t.dtype(), t.shape()).map_err(|e| Error::tensor(path, name, e))
     });
     let headers = headers.collect::<Result<Vec<_>>>()?;
-    write_atomic(path, |out| {
+    write_atomic_with(path, options, |out| {
         let mut latch = Latch::new(out);
         let mut zip = ZipWriter::new(&mut latch);
         for ((name, t), header) in dict.iter().zip(headers) {
-            let options = SimpleFileOptions::default()
+            let file = SimpleFileOptions::default()
                 .compression_method(method)
                 .last_modified_time(DateTime::default())
                 .large_file(t.numel() * t.dtype().size() >= 1 << 31);
-            zip.start_file(format!("{name}{ENDING}"), options)?;
+            zip.start_file(format!("{name}{ENDING}"), file)?;
             zip.write_all(&header)?;
             t.with_bytes(|bytes| zip.write_all(bytes))?;
         }

@@ -33,7 +33,7 @@ mod write;
 
 pub use container::Container;
 pub use file::{Entry, File};
-pub use write::save;
+pub use write::{save, save_with};
 
 use crate::error::Result;
 use crate::options::LoadOptions;

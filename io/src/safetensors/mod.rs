@@ -12,9 +12,9 @@ mod tree;
 
 pub use file::{Entry, File};
 
-use crate::atomic::write_atomic;
+use crate::atomic::write_atomic_with;
 use crate::error::{Error, Result};
-use crate::options::LoadOptions;
+use crate::options::{LoadOptions, SaveOptions};
 use crate::value::ToState;
 use std::io::Write;
 use std::path::Path;
@@ -46,7 +46,19 @@ fn name_of(dtype: DType) -> &'static str {
 /// Where the file cannot be written, for a tensor named `__metadata__`, and for trees nested deeper than
 /// some forty levels; what was there before stays.
 pub fn save(value: &(impl ToState + ?Sized), path: impl AsRef<Path>) -> Result<()> {
-    save_with_metadata(value, &[], path)
+    save_with(value, path, &SaveOptions::default())
+}
+
+/// As [`save`], with options.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_with(
+    value: &(impl ToState + ?Sized),
+    path: impl AsRef<Path>,
+    options: &SaveOptions,
+) -> Result<()> {
+    save_state(&value.to_state(), &[], path.as_ref(), options)
 }
 
 /// As [`save`], with texts by name for other programs to read (Hugging Face's `transformers` asks for
@@ -59,22 +71,29 @@ pub fn save_with_metadata(
     metadata: &[(&str, &str)],
     path: impl AsRef<Path>,
 ) -> Result<()> {
-    let path = path.as_ref();
-    let state = value.to_state();
+    save_state(&value.to_state(), metadata, path.as_ref(), &SaveOptions::default())
+}
+
+fn save_state(state: &State, metadata: &[(&str, &str)], path: &Path, options: &SaveOptions) -> Result<()> {
     let mut metadata = metadata.to_vec();
     for (i, (name, _)) in metadata.iter().enumerate() {
         if *name == TREE || metadata[..i].iter().any(|(other, _)| other == name) {
             return Err(Error::format(path, format!("metadata \"{name}\" is there already")));
         }
     }
-    let tree::Flat { tensors, structure } = tree::flatten(&state).map_err(|e| Error::format(path, e))?;
+    let tree::Flat { tensors, structure } = tree::flatten(state).map_err(|e| Error::format(path, e))?;
     if let Some(structure) = &structure {
         metadata.push((TREE, structure));
     }
-    write(path, &tensors, &metadata)
+    write(path, &tensors, &metadata, options)
 }
 
-fn write(path: &Path, tensors: &[(String, Tensor)], metadata: &[(&str, &str)]) -> Result<()> {
+fn write(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    metadata: &[(&str, &str)],
+    options: &SaveOptions,
+) -> Result<()> {
     // Large elements first, so that each lies at a multiple of its size; the header keeps the order.
     let mut order: Vec<usize> = (0..tensors.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(tensors[i].1.dtype().size()));
@@ -114,7 +133,7 @@ fn write(path: &Path, tensors: &[(String, Tensor)], metadata: &[(&str, &str)]) -
     if header.len() > header::MAX {
         return Err(Error::format(path, "too many tensors or values for the format's 100 MB header"));
     }
-    write_atomic(path, |out| {
+    write_atomic_with(path, options, |out| {
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(header.as_bytes())?;
         order.iter().try_for_each(|&i| tensors[i].1.with_bytes(|bytes| out.write_all(bytes)))

@@ -5,9 +5,12 @@ use crate::{assert_same, dict, names};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use taper_io::SaveOptions;
 use taper_tensor::{StateDict, Tensor};
 
 const CHILD: &str = "TAPER_SAVES_FOREVER";
+/// Set: the child waits for the disk.
+const SYNC: &str = "TAPER_SAVES_SYNCED";
 
 /// Some megabytes in which every element says which save they are of, and how long they should be.
 fn version(i: usize) -> StateDict {
@@ -19,8 +22,9 @@ fn version(i: usize) -> StateDict {
 #[test]
 fn child() {
     if let Ok(path) = std::env::var(CHILD) {
+        let options = SaveOptions { sync: std::env::var(SYNC).is_ok() };
         for i in 1.. {
-            taper_io::save(&version(i), &path).unwrap();
+            taper_io::save_with(&version(i), &path, &options).unwrap();
         }
     }
 }
@@ -36,6 +40,15 @@ fn saved(path: &Path) -> usize {
 
 #[test]
 fn at_any_moment() {
+    kill(true);
+}
+
+#[test]
+fn at_any_moment_without_a_wait_for_the_disk() {
+    kill(false);
+}
+
+fn kill(sync: bool) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("w.safetensors");
     let kills: usize = std::env::var("TAPER_KILLS").map_or(25, |n| n.parse().expect("a number of kills"));
@@ -43,12 +56,12 @@ fn at_any_moment() {
     for i in 0..kills {
         taper_io::save(&version(0), &path).unwrap();
         assert_eq!(names(dir.path()), ["w.safetensors"], "litter of a killed save is still there");
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "killed::child"])
-            .env(CHILD, &path)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "killed::child"]).env(CHILD, &path).stdout(Stdio::null());
+        if sync {
+            command.env(SYNC, "1");
+        }
+        let mut child = command.spawn().unwrap();
         // Spread over a start of the program and several of its saves.
         std::thread::sleep(Duration::from_micros(
             5_000 + 97_000 * i as u64 / kills as u64 + 613 * (i as u64 % 7),

@@ -8,6 +8,7 @@ mod numpy;
 mod pt_write;
 mod round_trip;
 mod saving;
+mod synced;
 mod tree;
 
 use std::path::Path;

@@ -4,8 +4,9 @@ mod pickler;
 mod storages;
 mod zip;
 
-use crate::atomic::write_atomic;
+use crate::atomic::write_atomic_with;
 use crate::error::{Error, Result};
+use crate::options::SaveOptions;
 use crate::value::ToState;
 use pickler::Pickler;
 use std::io::Write;
@@ -29,12 +30,24 @@ use zip::Archive;
 /// Where the file cannot be written, for trees nested deeper than 120 levels and texts of 4 GiB; what
 /// was there before stays.
 pub fn save(value: &(impl ToState + ?Sized), path: impl AsRef<Path>) -> Result<()> {
+    save_with(value, path, &SaveOptions::default())
+}
+
+/// As [`save`], with options.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_with(
+    value: &(impl ToState + ?Sized),
+    path: impl AsRef<Path>,
+    options: &SaveOptions,
+) -> Result<()> {
     let path = path.as_ref();
     let state = value.to_state();
     let mut storages = Storages::of(&state);
     let pickle = Pickler::new(&mut storages).run(&state).map_err(|e| Error::format(path, e))?;
     let root = root(path);
-    write_atomic(path, |out| {
+    write_atomic_with(path, options, |out| {
         let mut archive = Archive::new(out, &root);
         archive.bytes("data.pkl", &pickle)?;
         archive.bytes(".format_version", b"1")?;
