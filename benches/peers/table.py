@@ -6,8 +6,9 @@
 `--into` renews what stands between `<!-- peers:FORM -->` and `<!-- peers:end -->` in each document.
 
 Rows are workload@threads, columns peers, cells the median of the rounds' median times. Bold is the best.
-*Faster by* is the best other's time over taper's: the median of the rounds, each round's ratio taken of
-times of that round. *Of the limit* is taper's time against what the machine could do at the least
+*Faster by* is a peer's time over taper's: the median of the rounds, each round's ratio taken of times of
+that round; of the peers, the one with the least. It is bold where that peer is ahead by more than 5 %.
+*Of the limit* is taper's time against what the machine could do at the least
 (100 %: at the limit). `~` marks a cell measured while other processes used more than 8 % of a core; `?`
 one measured while the clock was under 85 % of the run's best; `!` one whose check value disagrees with
 the first peer's, so it did other work and does not count.
@@ -21,8 +22,8 @@ from workloads import SHORT, W, best_limits, limit_s
 
 ORDER = ["taper", "mine", "torch", "torch-tuned", "torch-fused", "torch-compile", "candle", "candle-mkl", "burn-flex",
          "burn-ndarray", "burn-cpu", "gemm", "matrixmultiply", "faer"]
-# a peer is ahead, not merely noisy, when taper's ratio is under this
-AHEAD = 0.95
+# a peer is ahead, not merely noisy, when taper takes 5 % longer: when the ratio is under this
+AHEAD = 1 / 1.05
 
 
 def fmt(s):
@@ -83,15 +84,14 @@ class Row:
         self.mark = {p: marks(rounds.values()) + "!" * (p in self.wrong) for p, rounds in peers.items()}
         fit = [p for p in run.peers if p in peers and p not in self.wrong]
         self.best = min(fit, key=self.time.get)
-        others = [p for p in fit if p != run.ours]
-        self.rival = min(others, key=self.time.get) if others else None
-        self.ratios = []
-        if run.ours in fit:
-            for k, mine in peers[run.ours].items():
-                theirs = [peers[p][k]["median_s"] for p in others if k in peers[p]]
-                if theirs:
-                    self.ratios.append(min(theirs) / mine["median_s"])
+        mine = peers[run.ours] if run.ours in fit else {}
+        paired = {p: [peers[p][k]["median_s"] / mine[k]["median_s"] for k in mine if k in peers[p]]
+                  for p in fit if p != run.ours}
+        paired = {p: ratios for p, ratios in paired.items() if ratios}
+        self.rival = min(paired, key=lambda p: median(paired[p]), default=None)
+        self.ratios = paired.get(self.rival, [])
         self.ratio = median(self.ratios) if self.ratios else None
+        self.behind = self.ratio is not None and self.ratio < AHEAD
         limit = limit_s(workload, threads, run.limits)
         self.share = limit / self.time[run.ours if run.ours in fit else self.best] if limit else None
 
@@ -100,6 +100,9 @@ class Row:
             return ""
         s = fmt(self.time[peer])
         return (f"**{s}**" if peer == self.best else s) + self.mark[peer]
+
+    def faster(self):
+        return "" if self.ratio is None else f"**{self.ratio:.2f}**" if self.behind else f"{self.ratio:.2f}"
 
     def percent(self):
         return f"{100 * self.share:.0f} %" if self.share else ""
@@ -118,17 +121,13 @@ def disagrees(a, b):
     return a is not None and b is not None and abs(a - b) > 2e-3 * max(abs(a), abs(b), 1e-12)
 
 
-def number(x):
-    return "" if x is None else f"{x:.2f}"
-
-
 def table(head, rows):
     lines = ["| " + " | ".join(r) + " |" for r in [head, *rows]]
     return "\n".join([lines[0], "|---|" + "---:|" * (len(head) - 1), *lines[1:]])
 
 
 def full(run):
-    rows = [[f"`{r.name}`", *map(r.cell, run.peers), r.best, number(r.ratio), r.percent()] for r in run.rows()]
+    rows = [[f"`{r.name}`", *map(r.cell, run.peers), r.best, r.faster(), r.percent()] for r in run.rows()]
     return table(["workload@threads", *run.peers, "best", "faster by", "of the limit"], rows)
 
 
@@ -137,7 +136,7 @@ def paired(run):
     for r in run.rows():
         if r.ratio is not None:
             rows.append([f"`{r.name}`", r.cell(run.ours), f"{r.rival} {fmt(r.time[r.rival])}{r.mark[r.rival]}",
-                         number(r.ratio), r.spread(), r.percent()])
+                         r.faster(), r.spread(), r.percent()])
     head = ["workload@threads", run.ours or "taper", "the best other", "faster by", "rounds", "of the limit"]
     return table(head, rows) + "\n\n" + behind(run)
 
@@ -145,7 +144,7 @@ def paired(run):
 def behind(run):
     """The rows in which a peer is ahead by more than noise."""
     rated = [r for r in run.rows() if r.ratio is not None]
-    late = sorted((r for r in rated if r.ratio < AHEAD), key=lambda r: r.ratio)
+    late = sorted((r for r in rated if r.behind), key=lambda r: r.ratio)
     n = max((len(r.ratios) for r in rated), default=0)
     of = f"Of {len(rated)} rows, {n} round{'s' * (n != 1)} each, "
     if not late:
