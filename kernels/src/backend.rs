@@ -556,6 +556,10 @@ pub trait Backend: Send + Sync {
     fn upload(&self, bytes: &[u8]) -> Result<Storage>;
     /// The memory's bytes on the host.
     fn download(&self, storage: &Storage) -> Result<Vec<u8>>;
+    /// Waits for all kernels that were started, and reports what they found wrong.
+    fn synchronize(&self) -> Result {
+        Ok(())
+    }
 
     /// One value everywhere.
     fn fill(&self, out: ViewMut, value: Scalar) -> Result;

@@ -45,6 +45,46 @@ pub enum Error {
         /// The reason.
         why: String,
     },
+    /// Memory of another device than the kernel's.
+    #[error("expected memory on {expected}, got some on {found}")]
+    OtherDevice {
+        /// Where the kernel runs.
+        expected: Device,
+        /// Where the memory is.
+        found: Device,
+    },
+    /// A device without enough memory, even after what was kept for reuse was given back.
+    #[error("out of memory on {device}: {requested} bytes asked for, {used} held by tensors, {free} free")]
+    OutOfMemory {
+        /// The device.
+        device: Device,
+        /// Bytes asked for.
+        requested: usize,
+        /// Bytes that tensors hold there.
+        used: usize,
+        /// Bytes that the device has free.
+        free: usize,
+    },
+    /// What a kernel found wrong after the call that started it had returned.
+    #[error("{op} on {device}, found when its results were waited for: {source}")]
+    Late {
+        /// The device.
+        device: Device,
+        /// The kernel.
+        op: &'static str,
+        /// What it found.
+        source: Box<Error>,
+    },
+    /// A call of a device's driver that failed.
+    #[error("{device} failed while {doing}: {message}")]
+    Driver {
+        /// The device.
+        device: Device,
+        /// What it was asked for.
+        doing: &'static str,
+        /// The driver's words.
+        message: String,
+    },
     /// Bytes that are no state of a random number generator.
     #[error("not the state of a random number generator: {0}")]
     GeneratorState(String),

@@ -3,7 +3,8 @@
 //! - [`DType`], [`Element`], [`Scalar`]: element types.
 //! - [`Layout`]: shape, signed strides, offset. [`Buffer`]: aligned bytes, recycled.
 //!   [`View`], [`ViewMut`], [`Src`]: operands.
-//! - [`Backend`]: the kernel families a device must offer; [`cpu::Cpu`] is the one that is there.
+//! - [`Backend`]: the kernel families a device must offer: [`cpu::Cpu`], and with the feature `cuda` CUDA
+//!   devices.
 //!
 //! Nothing here knows a tensor or a gradient. This is the one crate of taper
 //! that may use `unsafe`, but for the memory map of `io`.
@@ -12,6 +13,8 @@ mod backend;
 mod block;
 mod buffer;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod device;
 mod dtype;
 mod error;

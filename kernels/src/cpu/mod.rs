@@ -9,7 +9,7 @@ mod compare;
 mod conv;
 pub use conv::{set_winograd, winograd};
 mod copy;
-mod elementwise;
+pub(crate) mod elementwise;
 pub(crate) mod float16;
 mod gemm;
 

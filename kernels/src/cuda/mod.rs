@@ -1,0 +1,161 @@
+//! The kernels of CUDA devices: hand-written PTX (`kernels/cuda`), launched through the driver.
+//!
+//! All work of a device goes to one stream; a call returns when its kernel is in there. The host waits only
+//! where it reads a result. A family stands in a file of its own; what has no kernel is
+//! [`Unsupported`](crate::Error::Unsupported) and never computed on the CPU.
+
+mod context;
+mod copy;
+mod counters;
+mod driver;
+mod elementwise;
+mod fault;
+mod launch;
+mod memory;
+mod modules;
+mod staging;
+
+pub use counters::Counts;
+pub use launch::set_launch_limit;
+pub use memory::CudaBuffer;
+
+use crate::{backend::*, random::Generator, *};
+use context::Context;
+use std::sync::OnceLock;
+
+/// Devices there can be.
+const DEVICES: usize = 64;
+static OPENED: [OnceLock<Result<CudaBackend>>; DEVICES] = [const { OnceLock::new() }; DEVICES];
+
+/// The backend of one CUDA device.
+pub struct CudaBackend {
+    context: &'static Context,
+}
+
+/// The backend of a device, which is opened when it is first asked for; or why there is none.
+pub(crate) fn backend(index: usize) -> Result<&'static CudaBackend> {
+    let Some(cell) = OPENED.get(index) else {
+        let why = format!("no machine has more than {DEVICES} devices");
+        return Err(Error::DeviceUnavailable { device: Device::Cuda(index), why });
+    };
+    let open = || Context::open(index).map(|c| CudaBackend { context: Box::leak(Box::new(c)) });
+    cell.get_or_init(open).as_ref().map_err(Clone::clone)
+}
+
+/// How many CUDA devices the driver sees; 0 without a driver (`torch.cuda.device_count`).
+pub fn device_count() -> usize {
+    driver::count().unwrap_or(0)
+}
+
+/// A device's name as its driver says it (`torch.cuda.get_device_name`): an emulator says so here.
+pub fn device_name(index: usize) -> Result<&'static str> {
+    Ok(backend(index)?.context.driver.name())
+}
+
+/// What has been asked of a device since the program began.
+pub fn counts(index: usize) -> Result<Counts> {
+    Ok(backend(index)?.context.counts())
+}
+
+/// Bytes that tensors hold on a device, and bytes kept for reuse (`torch.cuda.memory_allocated`, and
+/// `memory_reserved` without them).
+pub fn memory(index: usize) -> Result<(usize, usize)> {
+    Ok(backend(index)?.context.cache.bytes())
+}
+
+/// Gives a device's memory that is kept for reuse back to the system (`torch.cuda.empty_cache`).
+pub fn empty_cache(index: usize) -> Result {
+    let cx = backend(index)?.context;
+    cx.cache.empty(&cx.driver)
+}
+
+impl Backend for CudaBackend {
+    fn device(&self) -> Device {
+        self.context.device()
+    }
+    fn alloc(&self, bytes: usize) -> Result<Storage> {
+        self.context.alloc(bytes).map(Storage::Cuda)
+    }
+    fn upload(&self, bytes: &[u8]) -> Result<Storage> {
+        self.context.upload(bytes).map(Storage::Cuda)
+    }
+    fn download(&self, storage: &Storage) -> Result<Vec<u8>> {
+        match storage {
+            Storage::Cuda(memory) if std::ptr::eq(memory.context(), self.context) => {
+                self.context.download(memory, memory.len())
+            }
+            other => Err(Error::OtherDevice { expected: self.device(), found: other.device() }),
+        }
+    }
+    fn synchronize(&self) -> Result {
+        self.context.synchronize()
+    }
+    fn fill(&self, out: ViewMut, value: Scalar) -> Result {
+        copy::fill(self.context, out, value)
+    }
+    fn arange(&self, out: ViewMut, start: Scalar, step: Scalar) -> Result {
+        copy::arange(self.context, out, start, step)
+    }
+    fn copy(&self, x: View, out: ViewMut) -> Result {
+        copy::copy(self.context, x, out)
+    }
+    fn unary(&self, op: UnaryOp, x: Src, out: ViewMut) -> Result {
+        elementwise::unary(self.context, op, x, out)
+    }
+    fn binary(&self, op: BinaryOp, a: Src, b: Src, out: ViewMut) -> Result {
+        elementwise::binary(self.context, op, a, b, out)
+    }
+    fn compare(&self, op: CompareOp, a: Src, b: Src, out: ViewMut) -> Result {
+        elementwise::compare(self.context, op, a, b, out)
+    }
+    fn select(&self, cond: View, a: Src, b: Src, out: ViewMut) -> Result {
+        elementwise::select(self.context, cond, a, b, out)
+    }
+    fn reduce(&self, _op: ReduceOp, x: View, _axes: &[usize], _out: ViewMut) -> Result {
+        Err(self.context.unsupported("reduce", x.dtype))
+    }
+    fn scan(&self, _op: ScanOp, x: View, _axis: usize, _out: ViewMut) -> Result {
+        Err(self.context.unsupported("scan", x.dtype))
+    }
+    fn gemm(&self, gemm: Gemm) -> Result {
+        Err(self.context.unsupported("matmul", gemm.out.dtype))
+    }
+    fn conv(&self, _op: ConvOp, _params: ConvParams, out: ViewMut) -> Result {
+        Err(self.context.unsupported("conv", out.dtype))
+    }
+    fn pool(&self, _op: PoolOp, _params: PoolParams, out: ViewMut) -> Result {
+        Err(self.context.unsupported("pool", out.dtype))
+    }
+    fn gather(&self, _op: GatherOp, out: ViewMut) -> Result {
+        Err(self.context.unsupported("gather", out.dtype))
+    }
+    fn scatter(&self, _op: ScatterOp, out: ViewMut) -> Result {
+        Err(self.context.unsupported("scatter", out.dtype))
+    }
+    fn nonzero(&self, x: View) -> Result<(Storage, usize)> {
+        Err(self.context.unsupported("nonzero", x.dtype))
+    }
+    fn softmax(&self, _op: SoftmaxOp, _log: bool, _axis: usize, out: ViewMut) -> Result {
+        Err(self.context.unsupported("softmax", out.dtype))
+    }
+    fn norm(&self, op: NormOp, _out: Option<ViewMut>) -> Result {
+        let (NormOp::Layer { x, .. }
+        | NormOp::LayerGrad { x, .. }
+        | NormOp::BatchStats { x, .. }
+        | NormOp::BatchApply { x, .. }
+        | NormOp::BatchGrad { x, .. }) = op;
+        Err(self.context.unsupported("norm", x.dtype))
+    }
+    fn sort(&self, x: View, _axis: usize, _descending: bool, _values: ViewMut, _indices: ViewMut) -> Result {
+        Err(self.context.unsupported("sort", x.dtype))
+    }
+    fn topk(&self, x: View, _axis: usize, _largest: bool, _values: ViewMut, _indices: ViewMut) -> Result {
+        Err(self.context.unsupported("topk", x.dtype))
+    }
+    fn random(&self, _op: RandomOp, _generator: &mut Generator, out: ViewMut) -> Result {
+        Err(self.context.unsupported("random", out.dtype))
+    }
+    fn optimizer_step(&self, _op: OptimizerOp, _grad: View, param: ViewMut) -> Result {
+        Err(self.context.unsupported("optimizer step", param.dtype))
+    }
+}
