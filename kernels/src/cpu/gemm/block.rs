@@ -4,6 +4,8 @@ use super::real::*;
 use super::sizes::*;
 use super::tile::*;
 use crate::cpu::simd::Simd;
+use crate::simd;
+use std::ops::Range;
 
 /// Where a block's rows of `a` come from.
 pub trait LeftBlock<T>: Copy {
@@ -122,5 +124,85 @@ pub unsafe fn packed_block<S: Simd, T: Real, L: LeftBlock<T>>(
             }
         }
         j += width;
+    }
+}
+
+/// Columns of contiguous rows, where they lie. The last ones are covered by a tile that reaches back over
+/// some that are done already.
+///
+/// # Safety
+/// As for [`tile`]; `b` and the target have all columns before `columns.end`, at least a vector's worth.
+#[inline(always)]
+unsafe fn in_place_block<S: Simd, T: Real>(
+    s: S,
+    [m, k]: [usize; 2],
+    columns: Range<usize>,
+    a: Mat<T>,
+    b: Mat<T>,
+    target: Target<T>,
+) {
+    let (lanes, nr) = (lanes::<S, T>(), nr::<S, T>());
+    let (mut j, end) = (columns.start, columns.end);
+    while j < end {
+        let two = end - j >= nr || (end - j > lanes && end >= nr);
+        let width = if two { nr } else { lanes };
+        let start = j.min(end - width);
+        let rows = Rows { at: b.at(0, start), lanes, step: b.row };
+        let columns = Columns { skip: j - start, end: width };
+        let target = target.from(0, start);
+        // SAFETY: columns `start..start + width` exist, and those before `j` are not stored.
+        unsafe {
+            if two {
+                column::<S, T, Mat<T>, VECTORS>(s, m, k, a, rows, target, columns);
+            } else {
+                column::<S, T, Mat<T>, 1>(s, m, k, a, rows, target, columns);
+            }
+        }
+        j = start + width;
+    }
+}
+
+/// Where the operands of a block of rows, columns and steps lie.
+#[derive(Clone, Copy)]
+pub enum Operands<T> {
+    /// Rows of `a` from the block's first on, and all columns of `b`, whose rows are contiguous.
+    InPlace(Mat<T>, Mat<T>),
+    /// Rows of `a`; the block's columns of `b` in packed panels.
+    RightPacked(Mat<T>, *const T),
+    /// Packed panels of both.
+    Packed(*const T, *const T),
+}
+
+/// Computes `m` rows and some columns over `k` steps; `target` starts with the first row and with column 0.
+///
+/// # Safety
+/// The operands are readable, and the target's block is writable and used by no one else.
+pub unsafe fn block<T: Real>(
+    [m, k]: [usize; 2],
+    columns: Range<usize>,
+    operands: Operands<T>,
+    target: Target<T>,
+) {
+    // SAFETY: the caller's promise.
+    simd!(s => unsafe { block_at(s, [m, k], columns, operands, target) })
+}
+
+#[inline(always)]
+unsafe fn block_at<S: Simd, T: Real>(
+    s: S,
+    [m, k]: [usize; 2],
+    columns: Range<usize>,
+    operands: Operands<T>,
+    target: Target<T>,
+) {
+    let size = [m, columns.len(), k];
+    let packed_target = target.from(0, columns.start);
+    // SAFETY: the caller's promise.
+    unsafe {
+        match operands {
+            Operands::InPlace(a, b) => in_place_block(s, [m, k], columns, a, b, target),
+            Operands::RightPacked(a, b) => packed_block(s, size, a, b, packed_target),
+            Operands::Packed(a, b) => packed_block(s, size, PackedLeft { start: a, k }, b, packed_target),
+        }
     }
 }

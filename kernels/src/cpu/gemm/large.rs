@@ -1,15 +1,14 @@
-//! Products that are packed, and computed by several threads where that pays.
+//! Products in blocks, computed by several threads where that pays.
 //!
-//! Both operands are packed into shared memory in one parallel phase, then jobs compute blocks of the
-//! output in another. Every sum is made by one job, so the number of threads does not show.
+//! Operands that are not read in place are packed into shared memory in one parallel phase, then jobs
+//! compute blocks of the output in another. Every sum is made by one job, so the number of threads does not show.
 
 use super::block::*;
 use super::pack::*;
 use super::real::*;
 use super::scratch::Scratch;
 use super::sizes::*;
-use crate::cpu::par::{SharedMut, for_each_job, num_threads};
-use crate::cpu::simd::Simd;
+use crate::cpu::par::{SharedMut, for_each_job};
 use crate::simd;
 
 /// Packed memory of a block of rows and of columns, for several blocks of k.
@@ -37,7 +36,7 @@ impl<T: Real> Packed<'_, T> {
     }
 }
 
-/// Splits `0..n` into pieces of at most `most`, multiples of `align` but for the last.
+/// Splits `0..n` into even pieces of about `most`, multiples of `align` but for the last.
 fn pieces(n: usize, most: usize, align: usize) -> impl Iterator<Item = (usize, usize)> {
     let count = n.div_ceil(most);
     let size = n.div_ceil(count).next_multiple_of(align);
@@ -51,26 +50,28 @@ fn each<I: Sync>(items: &[I], parallel: bool, f: impl Fn(&I) + Sync) {
 /// # Safety
 /// The product's operands are readable, its target is writable and used by no one else.
 pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
-    // SAFETY: the caller's promise.
-    unsafe { blocks(p, parallel && p.work() >= PARALLEL && num_threads() > 1) }
-}
-
-unsafe fn blocks<T: Real>(p: &Product<T>, parallel: bool) {
     let (mc, nj) = job_size(p);
-    let mut a = Scratch::new::<T>(p.m.min(MA) * p.k.min(KA));
-    let mut b = Scratch::new::<T>(p.n.min(NC).next_multiple_of(NJ) * p.k.min(KA));
+    let left_in_place = left_in_place(p);
+    let right_in_place = left_in_place && right_in_place(p);
+    let room = |packed: bool, count: usize| Scratch::new::<T>(if packed { count * p.k.min(KA) } else { 0 });
+    let mut a = room(!left_in_place, p.m.min(MA));
+    let mut b = room(!right_in_place, p.n.min(NC).next_multiple_of(NJ));
     let (a, b) = (SharedMut::new(a.as_mut_slice::<T>()), SharedMut::new(b.as_mut_slice::<T>()));
     for (j0, cols) in pieces(p.n, NC, NJ) {
         for k0 in (0..p.k).step_by(KA) {
             let k = KA.min(p.k - k0);
             for (i0, rows) in pieces(p.m, MA, MC) {
                 let packed = Packed { a, b, rows, cols: cols.next_multiple_of(NJ), k };
+                let row_pieces = || pieces(rows, mc, if left_in_place { rows_in_place() } else { MC_LEAST });
+                let col_pieces = || pieces(cols, nj, NJ_LEAST);
                 let mut pack_jobs = vec![];
                 for kb in (0..k).step_by(KC) {
-                    if i0 == 0 {
-                        pack_jobs.extend(pieces(cols, nj, nj).map(|(j, n)| (true, kb, j, n)));
+                    if i0 == 0 && !right_in_place {
+                        pack_jobs.extend(col_pieces().map(|(j, n)| (true, kb, j, n)));
                     }
-                    pack_jobs.extend(pieces(rows, mc, mc).map(|(i, n)| (false, kb, i, n)));
+                    if !left_in_place {
+                        pack_jobs.extend(row_pieces().map(|(i, n)| (false, kb, i, n)));
+                    }
                 }
                 each(&pack_jobs, parallel, |&(is_b, kb, at, count)| {
                     let steps = KC.min(k - kb);
@@ -85,36 +86,26 @@ unsafe fn blocks<T: Real>(p: &Product<T>, parallel: bool) {
                         }
                     }
                 });
-                let mut jobs = vec![];
-                for (j, n) in pieces(cols, nj, nj) {
-                    jobs.extend(pieces(rows, mc, mc).map(|(i, m)| (i, m, j, n)));
-                }
-                each(&jobs, parallel, |&(i, m, j, n)| {
+                let jobs: Vec<_> =
+                    col_pieces().flat_map(|cols| row_pieces().map(move |rows| (rows, cols))).collect();
+                each(&jobs, parallel, |&((i, m), (j, n))| {
                     for kb in (0..k).step_by(KC) {
                         let steps = KC.min(k - kb);
-                        let target = p.out.from(i0 + i, j0 + j);
-                        let target = target.for_block(k0 + kb == 0, k0 + kb + steps == p.k);
-                        let (left, right) =
-                            (PackedLeft { start: packed.row(kb, i), k: steps }, packed.col(kb, j));
-                        // SAFETY: packed above; each job stores its own block of the target.
-                        simd!(s => unsafe { job(s, [m, n, steps], left, right, target) });
+                        let (first, last) = (k0 + kb == 0, k0 + kb + steps == p.k);
+                        let target = p.out.from(i0 + i, 0).for_block(first, last);
+                        let from = p.a.from(i0 + i, k0 + kb);
+                        let operands = match (left_in_place, right_in_place) {
+                            (true, true) => Operands::InPlace(from, p.b.from(k0 + kb, 0)),
+                            (true, false) => Operands::RightPacked(from, packed.col(kb, j)),
+                            (false, _) => Operands::Packed(packed.row(kb, i), packed.col(kb, j)),
+                        };
+                        // SAFETY: packed above where not in place; each job stores its own block of the target.
+                        unsafe { block([m, steps], j0 + j..j0 + j + n, operands, target) };
                     }
                 });
             }
         }
     }
-}
-
-#[inline(always)]
-unsafe fn job<S: Simd, T: Real>(
-    s: S,
-    size: [usize; 3],
-    left: PackedLeft<T>,
-    right: *const T,
-    target: Target<T>,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { packed_block::<S, T, PackedLeft<T>>(s, size, left, right, target) }
 }
 
 /// Rows and columns of a job: smaller for products that would otherwise give only a few.

@@ -1,8 +1,8 @@
 //! Matrix product.
 //!
 //! [`problem`] reduces a call to single products of strided matrices. A product then takes one of
-//! three ways: [`vector`] (one row or column), [`small`] (not packed) or [`large`] (packed, on several
-//! threads); the last two share the [`tile`]. All sizes are in [`sizes`].
+//! three ways: [`vector`] (one row or column), [`small`] (one thread, one block) or [`large`] (blocks, on
+//! several threads); the last two share the [`tile`]. All sizes are in [`sizes`].
 
 pub(super) mod block;
 mod large;
@@ -17,8 +17,12 @@ pub(super) mod tile;
 mod vector;
 pub(super) mod widened;
 
-use crate::cpu::{elementwise, par::for_each_job, simd::simd_level};
-use crate::{backend::*, simd, *};
+use crate::cpu::{
+    elementwise,
+    par::{for_each_job, num_threads},
+    simd::simd_level,
+};
+use crate::{backend::*, *};
 use problem::{Problem, Starts};
 use real::{Mat, Product, Real, Target};
 use widened::Widened;
@@ -120,10 +124,9 @@ pub(super) unsafe fn product<T: Real>(mut p: Product<T>, parallel: bool) {
             (0..p.m).for_each(|i| (0..p.n).for_each(|j| tile::finish_one(T::ZERO, &p.out, i, j)));
         } else if p.m == 1 {
             vector::run(&p, parallel);
-        } else if p.work() < sizes::SMALL {
-            simd!(s => small::run(s, &p));
         } else {
-            large::run(&p, parallel);
+            let parallel = parallel && p.work() >= sizes::PARALLEL && num_threads() > 1;
+            if !parallel && sizes::one_block(&p) { small::run(&p) } else { large::run(&p, parallel) }
         }
     }
 }

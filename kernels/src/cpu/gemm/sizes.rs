@@ -13,10 +13,14 @@
 //! - `NC` columns of `b` and `MA` rows of `a` over `KA` steps of k are packed at once (4 MiB each in f32)
 //!   and stay in the third-level cache. Packing and computing are separate parallel phases;
 //!   large `KA` keeps the number of phases small.
+//! - What is read only a few times, or lies in the second-level cache ([`IN_PLACE`] bytes), is not packed:
+//!   eight rows of `a`, one after the other, are streams that the processor fetches by itself, and a
+//!   vector of `b` comes from the second-level cache as fast as it is used. A copy through the
+//!   third-level cache costs more.
 //!
 //! Miri, which takes a microsecond for each step, gets sizes with which small products go every way.
 
-use super::real::{Real, lanes};
+use super::real::{Product, Real, lanes};
 use crate::cpu::simd::Simd;
 
 /// Steps of k in a block.
@@ -36,10 +40,12 @@ pub const MA: usize = if cfg!(miri) { MC } else { 1152 };
 /// Columns packed at once.
 pub const NC: usize = if cfg!(miri) { 1 } else { 4 } * NJ;
 
-/// Products of fewer multiply-adds than this are not packed.
-pub const SMALL: usize = if cfg!(miri) { 500 } else { 128 * 1024 };
+/// Operands of fewer bytes than this are read where they lie.
+const IN_PLACE: usize = if cfg!(miri) { 1 << 9 } else { 1 << 20 };
+/// Rows for which it does not pay to pack `b`.
+const FEW_ROWS: usize = if cfg!(miri) { 2 } else { 16 };
 /// Products of fewer multiply-adds than this run on one thread.
-pub const PARALLEL: usize = 4 * SMALL;
+pub const PARALLEL: usize = if cfg!(miri) { 2000 } else { 512 * 1024 };
 /// Vectors side by side in a tile.
 pub const VECTORS: usize = 2;
 
@@ -51,6 +57,11 @@ pub const fn mr<S: Simd, T: Real>() -> usize {
         _ if cfg!(target_arch = "aarch64") => 12,
         _ => 4,
     }
+}
+
+/// Rows of a tile that reads `a` in place, with the instruction set in use; more run out of address registers.
+pub fn rows_in_place() -> usize {
+    if super::vector_bytes() == 32 { 6 } else { 8 }
 }
 
 /// Columns of a tile.
@@ -80,7 +91,20 @@ pub const fn panel_cols(left: usize, lanes: usize) -> usize {
     if left > lanes { VECTORS * lanes } else { lanes }
 }
 
-/// All columns in packed memory.
-pub const fn padded_cols(n: usize, lanes: usize) -> usize {
-    n.div_ceil(lanes) * lanes
+/// True where `a` is read where it lies: along its rows, or from the cache.
+pub fn left_in_place<T>(p: &Product<T>) -> bool {
+    p.a.col == 1 || p.m * p.k * size_of::<T>() <= IN_PLACE
+}
+
+/// True where `b` is read where it lies: whole vectors of its rows, once or from the cache.
+pub fn right_in_place<T>(p: &Product<T>) -> bool {
+    let whole = p.b.col == 1 && p.n * size_of::<T>() >= 64;
+    whole && (p.m <= FEW_ROWS || p.n * p.k * size_of::<T>() <= IN_PLACE)
+}
+
+/// True where one thread needs no blocks of rows and columns: `a` is read in place, and a block of k of `b`
+/// stays in the cache.
+pub fn one_block<T>(p: &Product<T>) -> bool {
+    let block = p.n * p.k.min(KC) * size_of::<T>();
+    left_in_place(p) && (right_in_place(p) || block <= IN_PLACE)
 }

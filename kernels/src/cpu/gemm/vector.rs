@@ -8,7 +8,6 @@ use super::real::*;
 use super::scratch::Scratch;
 use super::tile::finish_one;
 use crate::cpu::simd::{Simd, SimdFloat};
-use crate::cpu::stream::prefetch;
 use crate::{cpu::par, simd};
 
 /// Parts of a sum: a vector of 64 bytes, whatever the machine has.
@@ -16,7 +15,7 @@ const fn split<T>() -> usize {
     64 / size_of::<T>()
 }
 /// Columns whose sums are held at once while reading rows.
-const CHUNK: usize = if cfg!(miri) { 32 } else { 2048 };
+const CHUNK: usize = if cfg!(miri) { 32 } else { 4096 };
 /// Bytes to read from which on several threads read them.
 const PARALLEL: usize = if cfg!(miri) { 2000 } else { 1 << 19 };
 /// Columns read side by side.
@@ -37,14 +36,14 @@ pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
     }
     let row = &*row;
     let by_rows = p.b.col == 1 && p.n >= 64 / size_of::<T>();
-    if parallel && p.work() * size_of::<T>() > PARALLEL {
-        // Long pieces of rows where there are enough columns: a short one ends before the next is there.
-        let piece = (p.n / 4).next_multiple_of(CHUNK / 8).min(CHUNK / 2);
-        // A core reads about 20 bytes in a nanosecond.
-        let cost = (p.k * size_of::<T>()) as f64 * 0.05;
-        // SAFETY: ranges of columns are different elements of the target.
-        par::for_each_range(p.n, if by_rows { piece } else { 64 }, cost, |r| unsafe {
-            columns(p, row, r.start, r.len(), by_rows)
+    let threads = par::num_threads();
+    if parallel && threads > 1 && p.work() * size_of::<T>() > PARALLEL {
+        // Rows are read in pieces that are as long as can be: memory is fastest so.
+        let piece = if by_rows { p.n.div_ceil(threads).next_multiple_of(64) } else { 64 };
+        par::for_each_job(p.n.div_ceil(piece), true, 1, &|i| {
+            let start = i * piece;
+            // SAFETY: ranges of columns are different elements of the target.
+            unsafe { columns(p, row, start, piece.min(p.n - start), by_rows) }
         });
     } else {
         // SAFETY: the caller's promise.
@@ -101,10 +100,8 @@ unsafe fn along_rows<S: Simd, T: Real>(s: S, p: &Product<T>, row: &[T]) {
                             let (sum, column) = (sums.add(v * lanes), place(v));
                             let mut total = load::<S, T>(s, sum);
                             for i in 0..ROWS {
-                                let term = rows[i].wrapping_add(column);
-                                // The row below is the next part's: so far apart, the processor does not guess it.
-                                prefetch(term.wrapping_offset(b.row));
-                                total = load::<S, T>(s, term).mul_add(x[i], total);
+                                let term = load::<S, T>(s, rows[i].wrapping_add(column));
+                                total = term.mul_add(x[i], total);
                             }
                             store::<S, T>(total, sum);
                         }
