@@ -36,7 +36,7 @@ ROWS = [
     ("load", "load", "`load_file`", "safetensors"),
     ("sum", "sum", "`load_file`", "safetensors"),
 ]
-NAMES = {"save_sync": "save", "save": "save, `sync: false`", "load": "load", "sum": "load and sum"}
+NAMES = {"save_sync": "save `.{}`", "save": "save `.{}`, `sync: false`", "load": "load `.{}`", "sum": "load and sum `.{}`"}
 
 
 def worker():
@@ -165,7 +165,7 @@ def main():
         for row in ROWS:
             medians = [[statistics.median(column) for column in zip(*figures)] for figures in taken[row]]
             (wall, cpu, memory), (wall2, cpu2, memory2) = medians
-            print(f"| {where} | {NAMES[row[0]]} `.{row[3]}` | {row[2]}", end=" ")
+            print(f"| {where} | {NAMES[row[0]].format(row[3])} | {row[2]}", end=" ")
             print(f"| {wall * 1e3:.1f} ms | {wall2 * 1e3:.1f} ms | {wall / wall2:.2f}", end=" ")
             print(f"| {cpu * 1e3:.1f} ms | {cpu2 * 1e3:.1f} ms | {memory / SIZE:.2f} | {memory2 / SIZE:.2f} |", flush=True)
 
