@@ -71,6 +71,7 @@ impl Device {
         let module = decode::load(
             ptx,
             self.profile.number(),
+            &self.options,
             |bytes| {
                 let start = self.memory().alloc(bytes.max(1))?;
                 taken.borrow_mut().push(start);

@@ -44,13 +44,15 @@ pub mod driver;
 mod error;
 mod exec;
 mod memory;
+mod mutation;
 mod options;
 mod profile;
 pub mod ptx;
 
-pub use decode::{Kernel, Module};
+pub use decode::{Kernel, Module, OPCODES};
 pub use device::Device;
 pub use error::{Fault, FaultKind, PtxError};
 pub use exec::Dim;
+pub use mutation::Mutation;
 pub use options::Options;
 pub use profile::Profile;

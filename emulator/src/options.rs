@@ -1,5 +1,7 @@
 //! How launches run.
 
+use crate::mutation::Mutation;
+
 /// How launches run; the driver library reads it from the environment ([`Options::from_env`]).
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -14,21 +16,33 @@ pub struct Options {
     pub threads: usize,
     /// Warp instructions that one block may execute before it counts as hanging.
     pub limit: u64,
+    /// Approximate instructions are as inexact as the manual allows, differently for each seed.
+    pub approximate: Option<u64>,
+    /// A change of one instruction, made when a module with that kernel is loaded.
+    pub mutation: Option<Mutation>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { check: false, shuffle: None, counts: false, threads: 0, limit: 4_000_000_000 }
+        Options {
+            check: false,
+            shuffle: None,
+            counts: false,
+            threads: 0,
+            limit: 4_000_000_000,
+            approximate: None,
+            mutation: None,
+        }
     }
 }
 
 impl Options {
     /// The options that the environment asks for: `PTX_EMULATOR_CHECK=1`,
-    /// `PTX_EMULATOR_SHUFFLE=seed`, `PTX_EMULATOR_COUNTS=file`, `PTX_EMULATOR_THREADS=n` and
-    /// `PTX_EMULATOR_LIMIT=n`.
+    /// `PTX_EMULATOR_SHUFFLE=seed`, `PTX_EMULATOR_COUNTS=file`, `PTX_EMULATOR_THREADS=n`,
+    /// `PTX_EMULATOR_LIMIT=n`, `PTX_EMULATOR_APPROX=seed` and `PTX_EMULATOR_MUTATE=kernel:line`. What is no number is said on standard error and has no effect.
     pub fn from_env() -> Self {
-        let get = |name: &str| std::env::var(format!("PTX_EMULATOR_{name}")).ok();
-        let number = |name: &str| get(name).and_then(|v| v.parse::<u64>().ok());
+        let get = |name: &str| variable(name);
+        let number = |name: &str| understood(name, |v| v.parse::<u64>().ok());
         let default = Options::default();
         Options {
             check: get("CHECK").is_some_and(|v| v != "0" && !v.is_empty()),
@@ -36,6 +50,8 @@ impl Options {
             counts: get("COUNTS").is_some_and(|v| !v.is_empty()),
             threads: number("THREADS").map_or(default.threads, |n| n as usize),
             limit: number("LIMIT").unwrap_or(default.limit),
+            approximate: number("APPROX"),
+            mutation: understood("MUTATE", Mutation::parse),
         }
     }
 
@@ -46,4 +62,30 @@ impl Options {
             (false, n) => n,
         }
     }
+}
+
+/// The environment variable `PTX_EMULATOR_{name}`, where it is set and not empty.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(format!("PTX_EMULATOR_{name}")).ok().filter(|v| !v.is_empty())
+}
+
+/// Its value as `read` understands it; a value that it does not is said, never guessed.
+pub(crate) fn understood<T>(name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let value = variable(name)?;
+    let meaning = read(&value);
+    if meaning.is_none() {
+        eprintln!("ptx-emulator: PTX_EMULATOR_{name}={value} is not understood and has no effect");
+    }
+    meaning
+}
+
+/// A number of bytes: `1048576`, `512K`, `64M`, `2G`.
+pub(crate) fn bytes(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.as_bytes().last()? {
+        b'K' | b'k' => (&text[..text.len() - 1], 10),
+        b'M' | b'm' => (&text[..text.len() - 1], 20),
+        b'G' | b'g' => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }

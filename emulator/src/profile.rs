@@ -1,5 +1,7 @@
 //! What a device can do: the limits of the compute capabilities that matter.
 
+use crate::options::{bytes, understood};
+
 /// The limits of one kind of device (CUDA C programming guide, table of compute capabilities).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -80,12 +82,14 @@ impl Profile {
         }
     }
 
-    /// The profile that `PTX_EMULATOR_DEVICE` names; sm_80 where it names none.
+    /// The profile that `PTX_EMULATOR_DEVICE` names, sm_80 where it names none, with
+    /// `PTX_EMULATOR_MEMORY` bytes of memory (`512M` as well).
     pub fn from_env() -> Self {
-        std::env::var("PTX_EMULATOR_DEVICE")
-            .ok()
-            .and_then(|n| Profile::named(&n))
-            .unwrap_or_else(Profile::sm_80)
+        let mut profile = understood("DEVICE", Profile::named).unwrap_or_else(Profile::sm_80);
+        if let Some(memory) = understood("MEMORY", bytes) {
+            profile.memory = memory;
+        }
+        profile
     }
 
     /// The capability as one number, 80 for sm_80.

@@ -47,12 +47,18 @@ pub(super) struct Builder<'a> {
     pub code: Vec<Inst>,
     pub local: u64,
     pub capability: u32,
+    /// Approximate instructions are bent by this seed.
+    pub approximate: Option<u64>,
 }
 
 pub(super) type Res<T> = Result<T, String>;
 
 impl<'a> Builder<'a> {
-    pub fn new(symbols: &'a HashMap<String, (Space, u64)>, capability: u32) -> Self {
+    pub fn new(
+        symbols: &'a HashMap<String, (Space, u64)>,
+        capability: u32,
+        approximate: Option<u64>,
+    ) -> Self {
         Builder {
             symbols,
             init: Regs::default(),
@@ -62,6 +68,7 @@ impl<'a> Builder<'a> {
             code: Vec::new(),
             local: 0,
             capability,
+            approximate,
         }
     }
 
@@ -91,7 +98,8 @@ impl<'a> Builder<'a> {
             "b64" | "u64" | "s64" | "f64" => self.init.d.len() as u32,
             _ => self.init.w.len() as u32,
         };
-        if n > 1 << 16 {
+        let planes = self.init.w.len() + self.init.d.len() + self.init.p.len();
+        if planes + n as usize > 1 << 16 {
             return Err("more than 65536 registers".into());
         }
         for _ in 0..n {

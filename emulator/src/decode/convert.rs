@@ -177,18 +177,26 @@ fn d_of(plane: u32) -> Reg {
 }
 
 fn float_to_int(s: Reg, d: Reg, from: Ty, to: Ty, round: Round, z: bool) -> Res<Alu> {
-    // Conversions to integers saturate, and NaN becomes zero, as Rust's casts do.
+    // Conversions to integers saturate. NaN becomes zero, but where one side has 64 bits: then the
+    // least integer, or the highest bit alone.
+    let high = 1u64 << (to.bits - 1);
+    let nan = match (from.bits == 64 || to.bits == 64, to.signed()) {
+        (false, _) => 0,
+        (true, true) => high.wrapping_neg(),
+        (true, false) => high,
+    };
+    let finish = move |is_nan: bool, v: u64| if is_nan { nan } else { v };
     macro_rules! target {
         ($x:expr, $integral:ident, $map:expr) => {
             match (to.bits, to.signed()) {
-                (8, true) => $map(move |v| $integral($x(v), round) as i8 as u64),
-                (8, false) => $map(move |v| $integral($x(v), round) as u8 as u64),
-                (16, true) => $map(move |v| $integral($x(v), round) as i16 as u64),
-                (16, false) => $map(move |v| $integral($x(v), round) as u16 as u64),
-                (32, true) => $map(move |v| $integral($x(v), round) as i32 as u64),
-                (32, false) => $map(move |v| $integral($x(v), round) as u32 as u64),
-                (64, true) => $map(move |v| $integral($x(v), round) as i64 as u64),
-                (64, false) => $map(move |v| $integral($x(v), round) as u64),
+                (8, true) => $map(move |v| finish($x(v).is_nan(), $integral($x(v), round) as i8 as u64)),
+                (8, false) => $map(move |v| finish($x(v).is_nan(), $integral($x(v), round) as u8 as u64)),
+                (16, true) => $map(move |v| finish($x(v).is_nan(), $integral($x(v), round) as i16 as u64)),
+                (16, false) => $map(move |v| finish($x(v).is_nan(), $integral($x(v), round) as u16 as u64)),
+                (32, true) => $map(move |v| finish($x(v).is_nan(), $integral($x(v), round) as i32 as u64)),
+                (32, false) => $map(move |v| finish($x(v).is_nan(), $integral($x(v), round) as u32 as u64)),
+                (64, true) => $map(move |v| finish($x(v).is_nan(), $integral($x(v), round) as i64 as u64)),
+                (64, false) => $map(move |v| finish($x(v).is_nan(), $integral($x(v), round) as u64)),
                 _ => return Err("an integer of this size is not supported".into()),
             }
         };

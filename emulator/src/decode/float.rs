@@ -1,6 +1,7 @@
 //! Arithmetic of single and double precision.
 
-use super::build::{Builder, Res, count, unsupported_type};
+use super::approx::{Function, bent32};
+use super::build::{Builder, Res, count, operand, unsupported_type};
 use super::mods::{Kind, Mods, Ty};
 use super::op::Op;
 use crate::exec::lanes::{map1, map2, map3};
@@ -20,6 +21,20 @@ pub(super) fn decode(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> 
 
 fn single(b: &mut Builder, i: &Instruction, m: &mut Mods) -> Res<Op> {
     let z = m.take("ftz");
+    if let (Some(seed), Some(f)) = (b.approximate, Function::of(&i.base))
+        && (m.take("approx") || m.take("full"))
+    {
+        let (d, x) = (b.dst_w(i, 0)?, b.w(i, 1, 32)?);
+        if f != Function::Divide {
+            count(i, 2)?;
+            return Ok(Op::Alu(map1(d, x, move |x: u32| bits32(bent32(seed, f, in32(x, z), 0.0), z))));
+        }
+        count(i, 3)?;
+        let y = b.w(i, 2, 32)?;
+        return Ok(Op::Alu(map2(d, x, y, move |x: u32, y: u32| {
+            bits32(bent32(seed, f, in32(x, z), in32(y, z)), z)
+        })));
+    }
     let alu = match i.base.as_str() {
         "add" | "sub" | "mul" => {
             count(i, 3)?;
@@ -207,7 +222,7 @@ pub(super) fn test_property(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: 
         Test::Normal => x.is_finite() && !subnormal && x != 0.0,
         Test::Subnormal => subnormal,
     };
-    let d = b.dst_p_of(&i.operands[0])?;
+    let d = b.dst_p_of(operand(i, 0)?)?;
     let into = crate::exec::lanes::TestInto { yes: d, no: None, combine: None };
     Ok(Op::Alu(match ty {
         Ty { kind: Kind::Float, bits: 32 } => {

@@ -4,9 +4,12 @@ use super::build::{Builder, Frame, Special, operand};
 use super::op::{Class, Inst, Op};
 use crate::PtxError;
 use crate::exec::regs::Regs;
+use crate::mutation::Mutation;
+use crate::options::Options;
 use crate::ptx::{Ast, Function, Init, Instruction, Operand, Space, Statement, parse};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A kernel, ready to be launched.
 pub struct Kernel {
@@ -29,6 +32,9 @@ pub struct Kernel {
     pub(crate) source: Arc<str>,
     /// The narrowest access, which decides how finely check mode looks.
     pub(crate) granule: u32,
+    /// The instruction that a mutation changed, and whether a launch has come to it.
+    pub(crate) mutant: Option<u32>,
+    pub(crate) reached: AtomicBool,
 }
 
 impl Kernel {
@@ -55,6 +61,11 @@ impl Kernel {
     /// The largest block it can be launched with.
     pub fn max_threads(&self) -> u32 {
         self.max_threads
+    }
+
+    /// Whether a launch has come to the instruction that a mutation changed.
+    pub fn reached_mutant(&self) -> bool {
+        self.reached.load(Relaxed)
     }
 
     pub(crate) fn text(&self, line: u32) -> String {
@@ -97,6 +108,7 @@ impl Module {
 pub(crate) fn load(
     source: &str,
     capability: u32,
+    options: &Options,
     mut allocate: impl FnMut(u64) -> Option<u64>,
     mut fill: impl FnMut(u64, &[u8]),
 ) -> Result<Module, PtxError> {
@@ -139,7 +151,7 @@ pub(crate) fn load(
     let files = Arc::new(ast.files.clone());
     let mut kernels = HashMap::new();
     for f in ast.functions.iter().filter(|f| f.entry) {
-        let kernel = Decoder::kernel(&ast, f, &symbols, capability.min(ast.target), &source, &files)
+        let kernel = Decoder::kernel(&ast, f, &symbols, capability.min(ast.target), options, &source, &files)
             .map_err(|(line, reason)| fail(line, reason))?;
         kernels.insert(f.name.clone(), Arc::new(kernel));
     }
@@ -147,12 +159,21 @@ pub(crate) fn load(
     Ok(Module { kernels, globals })
 }
 
+/// What a deleted instruction is called; no opcode begins like this.
+const NOTHING: &str = "%deleted";
+
+/// Instructions of a kernel after which no call is inlined any more.
+const LONGEST: usize = 1 << 20;
+
 struct Decoder<'a> {
     ast: &'a Ast,
     b: Builder<'a>,
     shared: u64,
     places: Vec<(u32, u32, u32)>,
     calls: Vec<String>,
+    mutation: Option<&'a Mutation>,
+    /// The instruction that was changed.
+    mutant: Option<u32>,
 }
 
 type Placed<T> = Result<T, (u32, String)>;
@@ -163,6 +184,7 @@ impl<'a> Decoder<'a> {
         f: &'a Function,
         globals: &HashMap<String, (Space, u64)>,
         capability: u32,
+        options: &'a Options,
         source: &Arc<str>,
         files: &Arc<BTreeMap<u32, String>>,
     ) -> Placed<Kernel> {
@@ -197,12 +219,26 @@ impl<'a> Decoder<'a> {
         }
         let mut d = Decoder {
             ast,
-            b: Builder::new(&symbols, capability),
+            b: Builder::new(&symbols, capability, options.approximate),
+            mutation: options.mutation.as_ref().filter(|m| m.kernel == f.name),
+            mutant: None,
             shared,
             places: Vec::new(),
             calls: Vec::new(),
         };
+        for (what, bytes, most) in [("shared memory", shared, 1 << 20), ("parameters", at, 32764)] {
+            if bytes > most {
+                return Err((f.line, format!("{bytes} bytes of {what} where {most} are possible")));
+            }
+        }
         d.function(f, HashMap::new())?;
+        if d.b.local > 512 << 10 {
+            return Err((f.line, format!("{} bytes of local memory where 512 KiB are possible", d.b.local)));
+        }
+        if let (Some(m), None) = (d.mutation, d.mutant) {
+            let what = "PTX_EMULATOR_MUTATE: there is no instruction of this kernel, or no such mask";
+            return Err((m.line, what.into()));
+        }
         let b = d.b;
         let mut kernel = Kernel {
             name: f.name.clone(),
@@ -219,6 +255,8 @@ impl<'a> Decoder<'a> {
             files: files.clone(),
             source: source.clone(),
             granule: 4,
+            mutant: d.mutant,
+            reached: AtomicBool::new(false),
         };
         kernel.granule = kernel.code.iter().filter_map(|i| narrowest(&i.op)).min().unwrap_or(4).min(4);
         Ok(kernel)
@@ -228,6 +266,9 @@ impl<'a> Decoder<'a> {
         let inlined = !self.calls.is_empty();
         if self.calls.contains(&f.name) {
             return Err((f.line, "recursion is not supported".into()));
+        }
+        if self.b.code.len() > LONGEST {
+            return Err((f.line, "inlined functions make the kernel too long".into()));
         }
         self.calls.push(f.name.clone());
         self.b.frames.push(Frame { variables, inlined, ..Frame::default() });
@@ -309,8 +350,28 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// The instruction as a mutation leaves it; `None` where it is not concerned.
+    fn mutated(&mut self, i: &Instruction) -> Option<Instruction> {
+        let m = self.mutation.filter(|m| m.line == i.line && self.calls.len() == 1)?;
+        let mut changed = i.clone();
+        if m.mask {
+            let Some(Operand::Integer(mask)) = changed.operands.last_mut() else { return None };
+            *mask &= 0x7fff_ffff;
+        } else {
+            changed =
+                Instruction { base: NOTHING.into(), modifiers: Vec::new(), operands: Vec::new(), ..changed };
+        }
+        self.mutant = Some(self.b.code.len() as u32);
+        Some(changed)
+    }
+
     fn instruction(&mut self, i: &Instruction, place: u32) -> Placed<()> {
+        let changed = self.mutated(i);
+        let i = changed.as_ref().unwrap_or(i);
         let at = |reason: String| (i.line, reason);
+        if i.base != NOTHING && !super::OPCODES.contains(&i.base.as_str()) {
+            return Err(at(format!("the instruction `{}` is not supported", i.base)));
+        }
         let guard = match &i.guard {
             None => None,
             Some((name, negated)) => {
@@ -345,7 +406,7 @@ impl<'a> Decoder<'a> {
                 let mut m = super::mods::Mods::new(&i.modifiers);
                 (super::memory::is_space(&mut self.b, i, &mut m).map_err(at)?, Class::Compare)
             }
-            "prefetch" | "prefetchu" | "discard" | "applypriority" => (Op::Nop, Class::Other),
+            "prefetch" | "prefetchu" | "discard" | "applypriority" | NOTHING => (Op::Nop, Class::Other),
             "ret" if self.b.frame().inlined => {
                 self.b.frame().returns.push(index);
                 (Op::Nop, Class::Branch)

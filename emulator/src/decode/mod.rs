@@ -3,6 +3,7 @@
 //! Names become planes and addresses, functions are inlined where they are called, and each
 //! instruction becomes an [`Op`]. Everything that cannot be executed is refused here.
 
+mod approx;
 mod build;
 mod convert;
 mod float;
@@ -23,6 +24,92 @@ use crate::ptx::Instruction;
 use build::{Builder, Res};
 use mods::{Kind, Mods};
 use op::{Class, Op};
+
+/// The instructions that can be executed, by the first part of their names. Not every form of each
+/// is there; what is not is refused when a module is loaded.
+pub const OPCODES: [&str; 81] = [
+    "abs",
+    "activemask",
+    "add",
+    "addc",
+    "and",
+    "applypriority",
+    "atom",
+    "bar",
+    "barrier",
+    "bfe",
+    "bfi",
+    "bfind",
+    "bmsk",
+    "bra",
+    "brev",
+    "brkpt",
+    "brx",
+    "call",
+    "clz",
+    "cnot",
+    "copysign",
+    "cos",
+    "cp",
+    "cvt",
+    "cvta",
+    "discard",
+    "div",
+    "dp4a",
+    "ex2",
+    "exit",
+    "fence",
+    "fma",
+    "isspacep",
+    "ld",
+    "ldmatrix",
+    "ldu",
+    "lg2",
+    "lop3",
+    "mad",
+    "mad24",
+    "match",
+    "max",
+    "membar",
+    "min",
+    "mma",
+    "mov",
+    "mul",
+    "mul24",
+    "nanosleep",
+    "neg",
+    "not",
+    "or",
+    "popc",
+    "prefetch",
+    "prefetchu",
+    "prmt",
+    "rcp",
+    "red",
+    "redux",
+    "rem",
+    "ret",
+    "rsqrt",
+    "sad",
+    "selp",
+    "set",
+    "setp",
+    "shf",
+    "shfl",
+    "shl",
+    "shr",
+    "sin",
+    "slct",
+    "sqrt",
+    "st",
+    "sub",
+    "subc",
+    "tanh",
+    "testp",
+    "trap",
+    "vote",
+    "xor",
+];
 
 /// Decodes everything but jumps and calls.
 fn decode(b: &mut Builder, i: &Instruction) -> Res<(Op, Class)> {

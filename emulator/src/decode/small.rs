@@ -1,5 +1,6 @@
 //! Arithmetic of half precision and bfloat16, single values and pairs.
 
+use super::approx::{Function, bent16};
 use super::build::{Builder, Res, count};
 use super::mods::{Kind, Mods, Ty};
 use super::op::Op;
@@ -95,6 +96,12 @@ pub(super) fn decode(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> 
                 return Err("`.approx` is missing".into());
             }
             let exponential = i.base == "ex2";
+            if let Some(seed) = b.approximate {
+                let f = if exponential { Function::Exp2 } else { Function::Tanh };
+                return Ok(Op::Alu(map1(b.dst_w(i, 0)?, b.w(i, 1, bits)?, move |x: u32| {
+                    both(pair, x, |x| bent16(seed, f, small, read(x)))
+                })));
+            }
             map1(b.dst_w(i, 0)?, b.w(i, 1, bits)?, move |x: u32| {
                 both(pair, x, |x| {
                     let v = read(x);

@@ -124,13 +124,13 @@ super::export! {
     fn cuDeviceGetDefaultMemPool(pool: *mut Handle, device: c_int) {
         initialised()?;
         only(device)?;
-        give(pool, super::memory::POOL)
+        give(pool, super::pool::POOL)
     }
     /// The one memory pool.
     fn cuDeviceGetMemPool(pool: *mut Handle, device: c_int) {
         initialised()?;
         only(device)?;
-        give(pool, super::memory::POOL)
+        give(pool, super::pool::POOL)
     }
     /// Every pool is the same.
     fn cuDeviceSetMemPool(device: c_int, _pool: Handle) {

@@ -4,10 +4,7 @@ use super::state::{DEFAULT, Locked, Pinned, State, healthy, in_context};
 use super::stream::{HostPtr, Work};
 use super::{Code, Handle, give};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::ffi::{c_int, c_void};
-
-/// The handle of the only memory pool.
-pub(super) const POOL: Handle = 0x20;
+use std::ffi::c_void;
 
 impl State {
     /// Whether all these bytes are pinned host memory.
@@ -286,28 +283,12 @@ super::export! {
         s.pinned.remove(&address);
         Ok(())
     }
-    /// Pinned memory has the same address on the device.
-    fn cuMemHostGetDevicePointer_v2(device: *mut u64, host: usize, _flags: u32) {
-        if !healthy()?.pinned_range(host, 1) {
-            return Err(Code::InvalidValue);
-        }
-        give(device, host as u64)
-    }
     /// Free and total memory.
     fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) {
         let s = healthy()?;
         let (used, all) = { let m = s.device.memory(); (m.used + s.promised, m.total) };
         give(free, all.saturating_sub(used) as usize)?;
         give(total, all as usize)
-    }
-    /// The allocation that an address lies in.
-    fn cuMemGetAddressRange_v2(base: *mut u64, bytes: *mut usize, address: u64) {
-        let s = healthy()?;
-        let (a, _) = s.device.memory().find(address, 1).ok_or(Code::NotFound)?;
-        if !base.is_null() {
-            give(base, a.start)?;
-        }
-        if bytes.is_null() { Ok(()) } else { give(bytes, a.len as usize) }
     }
 
     /// Host to device, done when it returns.
@@ -370,45 +351,5 @@ super::export! {
     /// Fills with a 32-bit value, in a stream.
     fn cuMemsetD32Async(to: u64, value: u32, count: usize, stream: Handle) {
         healthy()?.fill(to, &value.to_le_bytes(), count, stream)
-    }
-
-    /// A pool, the same as every other.
-    fn cuMemPoolCreate(pool: *mut Handle, _properties: *const c_void) {
-        healthy()?;
-        give(pool, POOL)
-    }
-    /// Pools need no end.
-    fn cuMemPoolDestroy(_pool: Handle) {
-        in_context().map(|_| ())
-    }
-    /// Attributes of pools have no effect.
-    fn cuMemPoolSetAttribute(pool: Handle, _which: u32, _value: *mut c_void) {
-        healthy()?;
-        if pool == POOL { Ok(()) } else { Err(Code::InvalidValue) }
-    }
-    /// What the device holds; 64-bit attributes only.
-    fn cuMemPoolGetAttribute(pool: Handle, which: u32, value: *mut u64) {
-        let s = healthy()?;
-        if pool != POOL {
-            return Err(Code::InvalidValue);
-        }
-        match which {
-            // Reuse policies are 32-bit switches.
-            1..=3 => give(value as *mut c_int, 1),
-            5..=8 => { let used = s.device.memory().used; give(value, used) }
-            _ => give(value, 0),
-        }
-    }
-    /// Pools keep nothing.
-    fn cuMemPoolTrimTo(_pool: Handle, _bytes: usize) {
-        healthy().map(|_| ())
-    }
-    /// Managed memory is everywhere already.
-    fn cuMemPrefetchAsync(_address: u64, _bytes: usize, _device: c_int, stream: Handle) {
-        healthy()?.stream(stream).map(|_| ())
-    }
-    /// Advice has no effect.
-    fn cuMemAdvise(_address: u64, _bytes: usize, _advice: u32, _device: c_int) {
-        healthy().map(|_| ())
     }
 }

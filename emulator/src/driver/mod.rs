@@ -23,8 +23,11 @@ mod event;
 mod launch;
 mod memory;
 mod module;
+mod pointer;
+mod pool;
 mod state;
 mod stream;
+mod symbol;
 
 pub use context::*;
 pub use device::*;
@@ -33,8 +36,11 @@ pub use event::*;
 pub use launch::*;
 pub use memory::*;
 pub use module::*;
+pub use pointer::*;
+pub use pool::*;
 pub use state::{ApiCounts, ptxEmulatorApiCounts, ptxEmulatorLastReport};
 pub use stream::*;
+pub use symbol::{cuGetProcAddress, cuGetProcAddress_v2};
 
 /// An opaque handle: never a pointer that the host may follow.
 pub type Handle = usize;
@@ -56,7 +62,11 @@ macro_rules! export {
                 Err(_) => $crate::driver::Code::Unknown as u32,
             }
         }
-    )*};
+    )*
+        /// What this module exports.
+        pub(super) const EXPORTS: &[$crate::driver::symbol::Export] =
+            &[$((stringify!($name), $name as *const std::ffi::c_void)),*];
+    };
 }
 use export;
 

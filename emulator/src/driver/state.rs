@@ -103,6 +103,8 @@ pub(super) struct State {
     pub counts: ApiCounts,
     pub next: Handle,
     pub report: String,
+    /// A mutated instruction has been reached, and the user been told.
+    pub mutant_seen: bool,
 }
 
 /// Of the primary context.
@@ -190,6 +192,7 @@ impl State {
             counts: ApiCounts::default(),
             next: 0x1000,
             report: String::new(),
+            mutant_seen: false,
         }
     }
 

@@ -207,7 +207,12 @@ impl State {
 
     fn run_kernel(&mut self, l: &LaunchWork) {
         let table = self.device.memory().table();
-        match self.device.launch_with(&l.kernel, l.grid, l.block, l.dynamic, &l.params, &table, l.limit) {
+        let result =
+            self.device.launch_with(&l.kernel, l.grid, l.block, l.dynamic, &l.params, &table, l.limit);
+        if l.kernel.reached_mutant() && !std::mem::replace(&mut self.mutant_seen, true) {
+            self.tell(&format!("the mutated instruction of {} was reached", l.kernel.name()));
+        }
+        match result {
             Ok(counts) => {
                 self.instructions += counts.warp_instructions;
                 append("COUNTS", &(counts.json() + "\n"));

@@ -9,6 +9,7 @@ use crate::counts::Counts;
 use crate::decode::Special;
 use crate::decode::op::{BarrierKind, Reg};
 use crate::error::{Fault, FaultKind};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Instructions a warp runs before another one has its turn, so that one that waits for another
 /// in a loop does not wait for ever.
@@ -84,6 +85,9 @@ impl<'a> Worker<'a> {
 
     /// The counts of all blocks.
     pub fn finish(mut self) -> Counts {
+        if self.l.kernel.mutant.is_some_and(|pc| self.executed[pc as usize].1 > 0) {
+            self.l.kernel.reached.store(true, Relaxed);
+        }
         for (i, &(warps, threads)) in self.l.kernel.code.iter().zip(&self.executed) {
             self.counts.warp_instructions += warps;
             self.counts.thread_instructions += threads;

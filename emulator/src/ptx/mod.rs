@@ -1,7 +1,9 @@
 //! PTX text: tokens, grammar and syntax tree.
 
 mod ast;
+mod function;
 mod lexer;
+mod operand;
 mod parser;
 pub(crate) use parser::type_bytes;
 

@@ -5,11 +5,11 @@ use super::lexer::{Token, lex, line_of};
 use crate::PtxError;
 use std::collections::HashMap;
 
-type Result<T> = std::result::Result<T, PtxError>;
+pub(super) type Result<T> = std::result::Result<T, PtxError>;
 
 /// The syntax tree of a PTX text.
 pub fn parse(source: &str) -> Result<Ast> {
-    let mut parser = Parser { source, tokens: lex(source)?, at: 0, scopes: Vec::new(), renamed: 0 };
+    let mut parser = Parser { source, tokens: lex(source)?, at: 0, depth: 0, scopes: Vec::new(), renamed: 0 };
     parser.module()
 }
 
@@ -25,25 +25,33 @@ pub(crate) fn type_bytes(ty: &str) -> u64 {
     }
 }
 
-struct Parser<'a> {
+/// Brackets inside each other.
+const DEEPEST: u32 = 32;
+/// The largest alignment and the largest variable, in bytes.
+const ALIGNMENT: u64 = 1 << 16;
+const LARGEST: u64 = 1 << 30;
+
+pub(super) struct Parser<'a> {
     source: &'a str,
-    tokens: Vec<(Token<'a>, u32)>,
-    at: usize,
+    pub tokens: Vec<(Token<'a>, u32)>,
+    pub at: usize,
+    /// Brackets that are open in an operand or an initialiser.
+    depth: u32,
     /// Names declared inside braces, and what they are called outside of them.
-    scopes: Vec<HashMap<String, String>>,
-    renamed: u32,
+    pub scopes: Vec<HashMap<String, String>>,
+    pub renamed: u32,
 }
 
 impl<'a> Parser<'a> {
-    fn peek(&self) -> Token<'a> {
+    pub(super) fn peek(&self) -> Token<'a> {
         self.tokens[self.at].0
     }
 
-    fn line(&self) -> u32 {
+    pub(super) fn line(&self) -> u32 {
         self.tokens[self.at].1
     }
 
-    fn next(&mut self) -> Token<'a> {
+    pub(super) fn next(&mut self) -> Token<'a> {
         let token = self.peek();
         if token != Token::End {
             self.at += 1;
@@ -51,18 +59,29 @@ impl<'a> Parser<'a> {
         token
     }
 
-    fn fail<T>(&self, reason: impl Into<String>) -> Result<T> {
+    pub(super) fn fail<T>(&self, reason: impl Into<String>) -> Result<T> {
         let line = self.line();
         Err(PtxError { line, text: line_of(self.source, line), reason: reason.into() })
     }
 
-    fn accept(&mut self, mark: char) -> bool {
+    /// Runs `f` one level deeper; no text may nest so deeply that the stack ends.
+    pub(super) fn nested<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth >= DEEPEST {
+            return self.fail("brackets nested too deeply");
+        }
+        self.depth += 1;
+        let result = f(self);
+        self.depth -= 1;
+        result
+    }
+
+    pub(super) fn accept(&mut self, mark: char) -> bool {
         let yes = self.peek() == Token::Mark(mark);
         self.at += yes as usize;
         yes
     }
 
-    fn expect(&mut self, mark: char) -> Result<()> {
+    pub(super) fn expect(&mut self, mark: char) -> Result<()> {
         if self.accept(mark) {
             Ok(())
         } else {
@@ -70,7 +89,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn word(&mut self) -> Result<&'a str> {
+    pub(super) fn word(&mut self) -> Result<&'a str> {
         match self.peek() {
             Token::Word(w) => {
                 self.at += 1;
@@ -80,14 +99,14 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn unsigned(&mut self) -> Result<u64> {
+    pub(super) fn unsigned(&mut self) -> Result<u64> {
         match self.operand()? {
             Operand::Integer(v) if (0..=u64::MAX as i128).contains(&v) => Ok(v as u64),
             other => self.fail(format!("expected a number, found {other:?}")),
         }
     }
 
-    fn module(&mut self) -> Result<Ast> {
+    pub(super) fn module(&mut self) -> Result<Ast> {
         let mut ast = Ast::default();
         loop {
             let line = self.line();
@@ -138,7 +157,7 @@ impl<'a> Parser<'a> {
         Ok(ast)
     }
 
-    fn file(&mut self, ast: &mut Ast) -> Result<()> {
+    pub(super) fn file(&mut self, ast: &mut Ast) -> Result<()> {
         self.at += 1;
         let number = self.unsigned()? as u32;
         let Token::Text(mut name) = self.next() else { return self.fail("expected a file name") };
@@ -156,7 +175,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn loc(&mut self) -> Result<(u32, u32, u32)> {
+    pub(super) fn loc(&mut self) -> Result<(u32, u32, u32)> {
         let line = self.line();
         self.at += 1;
         let place = (self.unsigned()? as u32, self.unsigned()? as u32, self.unsigned()? as u32);
@@ -168,7 +187,7 @@ impl<'a> Parser<'a> {
         Ok(place)
     }
 
-    fn skip_section(&mut self) -> Result<()> {
+    pub(super) fn skip_section(&mut self) -> Result<()> {
         while self.peek() != Token::Mark('{') {
             if self.next() == Token::End {
                 return self.fail("a section without a body");
@@ -188,7 +207,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn skip_statement(&mut self) -> Result<()> {
+    pub(super) fn skip_statement(&mut self) -> Result<()> {
         loop {
             match self.next() {
                 Token::Mark(';') => return Ok(()),
@@ -199,7 +218,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A variable or a function of the module, from its first directive.
-    fn declaration(&mut self, ast: &mut Ast, line: u32) -> Result<()> {
+    pub(super) fn declaration(&mut self, ast: &mut Ast, line: u32) -> Result<()> {
         let mut external = false;
         loop {
             match self.peek() {
@@ -227,7 +246,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `.shared .align 4 .b8 name[128] = {…}, …;` with its space first.
-    fn variables(&mut self, external: bool) -> Result<Vec<Variable>> {
+    pub(super) fn variables(&mut self, external: bool) -> Result<Vec<Variable>> {
         let Token::Directive(space) = self.next() else { return self.fail("expected a state space") };
         let space = match space {
             "global" => Space::Global,
@@ -247,7 +266,7 @@ impl<'a> Parser<'a> {
         Ok(out)
     }
 
-    fn variable(&mut self, space: Space, external: bool) -> Result<Variable> {
+    pub(super) fn variable(&mut self, space: Space, external: bool) -> Result<Variable> {
         let (mut align, mut ty, mut vector) = (0, "", 1);
         while let Token::Directive(d) = self.peek() {
             self.at += 1;
@@ -267,7 +286,7 @@ impl<'a> Parser<'a> {
         self.variable_name(space, external, if align == 0 { element } else { align }, element, ty)
     }
 
-    fn variable_name(
+    pub(super) fn variable_name(
         &mut self,
         space: Space,
         external: bool,
@@ -276,8 +295,8 @@ impl<'a> Parser<'a> {
         ty: &str,
     ) -> Result<Variable> {
         let line = self.line();
-        if !align.is_power_of_two() {
-            return self.fail("an alignment that is no power of two");
+        if !align.is_power_of_two() || align > ALIGNMENT {
+            return self.fail("an alignment that is no power of two up to 65536");
         }
         let name = self.word()?.to_string();
         let (mut count, mut sized) = (1u64, true);
@@ -288,7 +307,7 @@ impl<'a> Parser<'a> {
             }
             let n = self.unsigned()?;
             count = match count.checked_mul(n) {
-                Some(c) if c <= 1 << 40 => c,
+                Some(c) if c <= LARGEST / element => c,
                 _ => return self.fail("an array too large"),
             };
             self.expect(']')?;
@@ -303,13 +322,13 @@ impl<'a> Parser<'a> {
         Ok(Variable { space, align, element, bytes: element * count, name, init, external, line })
     }
 
-    fn initialiser(&mut self, ty: &str, out: &mut Vec<Init>) -> Result<()> {
+    pub(super) fn initialiser(&mut self, ty: &str, out: &mut Vec<Init>) -> Result<()> {
         if self.accept('{') {
             if self.accept('}') {
                 return Ok(());
             }
             loop {
-                self.initialiser(ty, out)?;
+                self.nested(|p| p.initialiser(ty, out))?;
                 if !self.accept(',') {
                     break;
                 }
@@ -328,333 +347,5 @@ impl<'a> Parser<'a> {
         };
         out.push(value);
         Ok(())
-    }
-
-    fn function(&mut self, line: u32) -> Result<Function> {
-        let entry = self.next() == Token::Directive("entry");
-        let results = if self.peek() == Token::Mark('(') { self.params()? } else { Vec::new() };
-        let name = self.word()?.to_string();
-        let params = if self.peek() == Token::Mark('(') { self.params()? } else { Vec::new() };
-        let mut f = Function {
-            name,
-            entry,
-            params,
-            results,
-            max_threads: None,
-            required: None,
-            registers: Vec::new(),
-            variables: Vec::new(),
-            body: Vec::new(),
-            defined: false,
-            line,
-        };
-        loop {
-            match self.peek() {
-                Token::Directive(which @ ("maxntid" | "reqntid")) => {
-                    self.at += 1;
-                    let mut dims = [1u32; 3];
-                    for (i, d) in dims.iter_mut().enumerate() {
-                        if i > 0 && !self.accept(',') {
-                            break;
-                        }
-                        *d = self.unsigned()?.min(1 << 20) as u32;
-                    }
-                    let threads = dims.iter().fold(1u32, |a, &d| a.saturating_mul(d));
-                    f.max_threads = Some(threads);
-                    if which == "reqntid" {
-                        f.required = Some(dims);
-                    }
-                }
-                Token::Directive("minnctapersm" | "maxnreg" | "maxnctapersm") => {
-                    self.at += 1;
-                    self.unsigned()?;
-                }
-                Token::Directive("noreturn") => self.at += 1,
-                Token::Directive("pragma") => self.skip_statement()?,
-                Token::Mark(';') => {
-                    self.at += 1;
-                    return Ok(f);
-                }
-                Token::Mark('{') => {
-                    f.defined = true;
-                    self.body(&mut f)?;
-                    return Ok(f);
-                }
-                other => return self.fail(format!("in the head of a function: {other:?} is not supported")),
-            }
-        }
-    }
-
-    fn params(&mut self) -> Result<Vec<Variable>> {
-        self.expect('(')?;
-        let mut out = Vec::new();
-        if self.accept(')') {
-            return Ok(out);
-        }
-        loop {
-            if self.next() != Token::Directive("param") {
-                return self.fail("a parameter that is no `.param`");
-            }
-            out.push(self.variable(Space::Param, false)?);
-            if !self.accept(',') {
-                break;
-            }
-        }
-        self.expect(')')?;
-        Ok(out)
-    }
-
-    fn body(&mut self, f: &mut Function) -> Result<()> {
-        self.expect('{')?;
-        let mut depth = 1;
-        while depth > 0 {
-            match self.peek() {
-                Token::Mark('{') => {
-                    self.at += 1;
-                    depth += 1;
-                    self.scopes.push(HashMap::new());
-                }
-                Token::Mark('}') => {
-                    self.at += 1;
-                    depth -= 1;
-                    self.scopes.pop();
-                }
-                Token::Mark(';') => self.at += 1,
-                Token::Directive("reg") => self.registers(f)?,
-                Token::Directive("shared" | "local" | "param") => {
-                    for mut v in self.variables(false)? {
-                        v.name = self.declare(&v.name);
-                        f.variables.push(v);
-                    }
-                }
-                Token::Directive("loc") => {
-                    let (file, line, column) = self.loc()?;
-                    f.body.push(Statement::Loc(file, line, column));
-                }
-                Token::Directive("pragma") => self.skip_statement()?,
-                Token::Directive("section") => self.skip_section()?,
-                Token::Directive(other) => return self.fail(format!("`.{other}` is not supported")),
-                Token::Word(name) if self.tokens[self.at + 1].0 == Token::Mark(':') => {
-                    self.at += 2;
-                    if self.peek() == Token::Directive("branchtargets") {
-                        self.at += 1;
-                        let mut targets = vec![self.word()?.to_string()];
-                        while self.accept(',') {
-                            targets.push(self.word()?.to_string());
-                        }
-                        self.expect(';')?;
-                        f.body.push(Statement::Targets(name.to_string(), targets));
-                    } else {
-                        f.body.push(Statement::Label(name.to_string()));
-                    }
-                }
-                Token::End => return self.fail("a function without an end"),
-                _ => {
-                    let instruction = self.instruction()?;
-                    f.body.push(Statement::Instruction(instruction));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The unique name of what is declared here; inner scopes may hide outer ones.
-    fn declare(&mut self, name: &str) -> String {
-        let Some(scope) = self.scopes.last_mut() else { return name.to_string() };
-        self.renamed += 1;
-        // `#` cannot occur in a name; digits at its end would look like a register's number.
-        let unique = format!("{name}#{}#", self.renamed);
-        scope.insert(name.to_string(), unique.clone());
-        unique
-    }
-
-    fn resolve(&self, name: &str) -> String {
-        for scope in self.scopes.iter().rev() {
-            if let Some(unique) = scope.get(name) {
-                return unique.clone();
-            }
-            let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-            if let (true, Some(unique)) = (stem.len() < name.len(), scope.get(&format!("{stem}<"))) {
-                return format!("{unique}{}", &name[stem.len()..]);
-            }
-        }
-        name.to_string()
-    }
-
-    fn registers(&mut self, f: &mut Function) -> Result<()> {
-        self.at += 1;
-        let ty = match self.next() {
-            Token::Directive(ty) if ty == "pred" || type_bytes(ty) > 0 => ty.to_string(),
-            other => return self.fail(format!("registers of type {other:?} are not supported")),
-        };
-        loop {
-            let name = self.word()?;
-            let count = if self.accept('<') {
-                let n = self.unsigned()?.min(1 << 20) as u32;
-                self.expect('>')?;
-                Some(n)
-            } else {
-                None
-            };
-            let unique = if count.is_some() && !self.scopes.is_empty() {
-                let unique = self.declare(&format!("{name}<"));
-                unique.replace('<', "")
-            } else {
-                self.declare(name)
-            };
-            if let (Some(_), Some(scope)) = (count, self.scopes.last_mut()) {
-                scope.insert(format!("{name}<"), unique.clone());
-            }
-            f.registers.push(Registers { ty: ty.clone(), name: unique, count });
-            if !self.accept(',') {
-                break;
-            }
-        }
-        self.expect(';')
-    }
-
-    fn instruction(&mut self) -> Result<Instruction> {
-        let line = self.line();
-        let mut guard = None;
-        if self.accept('@') {
-            let negated = self.accept('!');
-            let name = self.word()?;
-            guard = Some((self.resolve(name), negated));
-        }
-        let opcode = self.word()?;
-        let mut parts = opcode.split('.');
-        let base = parts.next().unwrap_or("").to_string();
-        let modifiers = parts.map(str::to_string).collect();
-        let mut operands = Vec::new();
-        if !self.accept(';') {
-            loop {
-                operands.push(self.operand()?);
-                if !self.accept(',') {
-                    break;
-                }
-            }
-            self.expect(';')?;
-        }
-        Ok(Instruction { line, guard, base, modifiers, operands })
-    }
-
-    fn list(&mut self, close: char) -> Result<Vec<Operand>> {
-        let mut out = Vec::new();
-        if self.accept(close) {
-            return Ok(out);
-        }
-        loop {
-            out.push(self.operand()?);
-            if !self.accept(',') {
-                break;
-            }
-        }
-        self.expect(close)?;
-        Ok(out)
-    }
-
-    fn operand(&mut self) -> Result<Operand> {
-        let first = match self.peek() {
-            Token::Mark('{') => {
-                self.at += 1;
-                Operand::Vector(self.list('}')?)
-            }
-            Token::Mark('(') => {
-                self.at += 1;
-                Operand::List(self.list(')')?)
-            }
-            Token::Mark('[') => {
-                self.at += 1;
-                let inner = self.operand()?;
-                let offset = self.offset()?;
-                self.expect(']')?;
-                match inner {
-                    Operand::NameOffset(n, o) => Operand::Address(Box::new(Operand::Name(n)), o),
-                    other => Operand::Address(Box::new(other), offset),
-                }
-            }
-            Token::Mark('!') => {
-                self.at += 1;
-                let name = self.word()?;
-                Operand::Not(self.resolve(name))
-            }
-            Token::Mark('-') => {
-                self.at += 1;
-                match self.number()? {
-                    Operand::Integer(v) => Operand::Integer(-v),
-                    Operand::Single(v) => Operand::Single(-v),
-                    Operand::Double(v) => Operand::Double(-v),
-                    other => other,
-                }
-            }
-            Token::Number(_) => self.number()?,
-            Token::Word(name) => {
-                self.at += 1;
-                let name = self.resolve(name);
-                match self.offset()? {
-                    0 => Operand::Name(name),
-                    offset => Operand::NameOffset(name, offset),
-                }
-            }
-            other => return self.fail(format!("expected an operand, found {other:?}")),
-        };
-        if self.accept('|') {
-            let second = self.operand()?;
-            return Ok(Operand::Pair(Box::new(first), Box::new(second)));
-        }
-        Ok(first)
-    }
-
-    /// `+4`, `+-4` or nothing.
-    fn offset(&mut self) -> Result<i64> {
-        let sign = match self.peek() {
-            Token::Mark('+') => {
-                self.at += 1;
-                if self.accept('-') { -1 } else { 1 }
-            }
-            Token::Mark('-') => {
-                self.at += 1;
-                -1
-            }
-            _ => return Ok(0),
-        };
-        match self.number()? {
-            Operand::Integer(v) if v <= i64::MAX as i128 => Ok(sign * v as i64),
-            _ => self.fail("expected an offset"),
-        }
-    }
-
-    fn number(&mut self) -> Result<Operand> {
-        let Token::Number(text) = self.peek() else {
-            return self.fail(format!("expected a number, found {:?}", self.peek()));
-        };
-        let bad = || format!("`{text}` is no number");
-        let lower = text.to_ascii_lowercase();
-        let value = if let Some(h) = lower.strip_prefix("0f") {
-            u32::from_str_radix(h, 16).map(|b| Operand::Single(f32::from_bits(b))).ok()
-        } else if let Some(h) = lower.strip_prefix("0d") {
-            u64::from_str_radix(h, 16).map(|b| Operand::Double(f64::from_bits(b))).ok()
-        } else if lower.contains('.') {
-            lower.parse().map(Operand::Double).ok()
-        } else {
-            let digits = lower.trim_end_matches('u');
-            let parsed = if let Some(h) = digits.strip_prefix("0x") {
-                u64::from_str_radix(h, 16)
-            } else if let Some(b) = digits.strip_prefix("0b") {
-                u64::from_str_radix(b, 2)
-            } else if digits.len() > 1 && digits.starts_with('0') {
-                u64::from_str_radix(digits, 8)
-            } else {
-                digits.parse()
-            };
-            parsed.map(|v| Operand::Integer(v as i128)).ok()
-        };
-        match value {
-            Some(v) => {
-                self.at += 1;
-                Ok(v)
-            }
-            None => self.fail(bad()),
-        }
     }
 }

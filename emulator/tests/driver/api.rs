@@ -369,3 +369,53 @@ fn managed_memory_is_shared() {
         assert_eq!(mine, [15; 4]);
     }
 }
+
+#[test]
+fn functions_by_name() {
+    let _s = driver();
+    unsafe {
+        let (mut f, mut status) = (null(), 9);
+        let mut find = |name: &CStr, version| {
+            let code = cuGetProcAddress_v2(name.as_ptr(), &mut f, version, 0, &mut status);
+            (code, f, status)
+        };
+        assert_eq!(find(c"cuMemAlloc", 12000), (0, cuMemAlloc_v2 as *const c_void, 0));
+        assert_eq!(find(c"cuInit", 11030), (0, cuInit as *const c_void, 0));
+        // The form depends on the version that the program was made for.
+        assert_eq!(find(c"cuCtxCreate", 11030).1, cuCtxCreate_v2 as *const c_void);
+        assert_eq!(find(c"cuCtxCreate", 12000).1, cuCtxCreate_v3 as *const c_void);
+        assert_eq!(find(c"cuCtxCreate", 12090).1, cuCtxCreate_v4 as *const c_void);
+        assert_eq!(find(c"cuGetProcAddress", 11080).1, cuGetProcAddress as *const c_void);
+        assert_eq!(find(c"cuGetProcAddress", 12000).1, cuGetProcAddress_v2 as *const c_void);
+        assert_eq!(find(c"cuNothing", 12000), (500, null(), 1));
+        assert_eq!(find(c"cuCtxCreate_v4", 12000), (500, null(), 2));
+        assert_eq!(cuGetProcAddress(c"cuNothing".as_ptr(), &mut f, 11030, 0), 500);
+        assert_eq!(cuGetProcAddress(c"cuCtxSynchronize".as_ptr(), &mut f, 11030, 0), 0);
+        let call: unsafe extern "C" fn() -> u32 = std::mem::transmute(f);
+        assert_eq!(call(), 0);
+    }
+}
+
+#[test]
+fn addresses_have_attributes() {
+    let _s = driver();
+    unsafe {
+        let p = alloc(16);
+        let (mut host, mut kind, mut start) = (0usize, 0u32, 0u64);
+        assert_eq!(cuMemHostAlloc(&mut host, 64, 0), 0);
+        let of = |which, address, to: &mut u32| {
+            cuPointerGetAttribute(to as *mut u32 as *mut c_void, which, address)
+        };
+        assert_eq!((of(2, p, &mut kind), kind), (0, 2));
+        assert_eq!((of(2, host as u64 + 8, &mut kind), kind), (0, 1));
+        assert_eq!((of(9, p, &mut kind), kind), (0, 0));
+        assert_eq!(of(2, 0x1234, &mut kind), 1);
+        assert_eq!((cuPointerGetAttribute(&mut start as *mut u64 as *mut c_void, 11, p + 20), start), (0, p));
+        let (which, values) =
+            ([2u32, 11], [&mut kind as *mut u32 as *mut c_void, &mut start as *mut u64 as *mut c_void]);
+        assert_eq!(cuPointerGetAttributes(2, which.as_ptr(), values.as_ptr(), 0x1234), 0);
+        assert_eq!((kind, start), (0, 0));
+        assert_eq!(cuMemFreeHost(host), 0);
+        assert_eq!(cuMemFree_v2(p), 0);
+    }
+}

@@ -79,6 +79,42 @@ fn cudarc_sees_failures() {
 }
 
 #[test]
+fn memory_is_as_large_as_it_is_asked_to_be() {
+    let (ok, text) = emulated("inner_full", &[("PTX_EMULATOR_MEMORY", "64K")]);
+    assert!(ok, "{text}");
+    let (ok, text) =
+        emulated("inner_axpy", &[("PTX_EMULATOR_MEMORY", "much"), ("PTX_EMULATOR_DEVICE", "sm_99")]);
+    assert!(ok && text.contains("PTX_EMULATOR_MEMORY=much is not understood"), "{text}");
+    assert!(text.contains("PTX_EMULATOR_DEVICE=sm_99 is not understood"), "{text}");
+}
+
+#[test]
+fn a_mutated_kernel_is_noticed() {
+    let line = PTX.lines().position(|l| l.starts_with("st.global")).unwrap() + 1;
+    let (ok, text) = emulated("inner_axpy", &[("PTX_EMULATOR_MUTATE", &format!("axpy:{line}"))]);
+    assert!(!ok && text.contains("the mutated instruction of axpy was reached"), "{text}");
+    // Another kernel's mutation changes nothing here.
+    let (ok, text) = emulated("inner_axpy", &[("PTX_EMULATOR_MUTATE", "other:3")]);
+    assert!(ok && !text.contains("was reached"), "{text}");
+    let (ok, text) = emulated("inner_axpy", &[("PTX_EMULATOR_MUTATE", "axpy:1")]);
+    assert!(!ok && text.contains("no instruction of this kernel"), "{text}");
+}
+
+#[test]
+#[ignore = "runs in the process that `memory_is_as_large_as_it_is_asked_to_be` starts"]
+fn inner_full() {
+    let context = CudaContext::new(0).unwrap();
+    let stream = context.default_stream();
+    assert_eq!(context.total_mem().unwrap(), 65536);
+    let x = stream.alloc_zeros::<u8>(40 << 10).unwrap();
+    let e = stream.alloc_zeros::<u8>(40 << 10).unwrap_err();
+    assert_eq!(e.0, cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY);
+    assert_eq!(context.mem_get_info().unwrap(), (24 << 10, 64 << 10));
+    drop(x);
+    assert!(stream.alloc_zeros::<u8>(64 << 10).is_ok());
+}
+
+#[test]
 #[ignore = "runs in the process that `cudarc_runs_on_the_emulator` starts"]
 fn inner_axpy() {
     assert!(unsafe { cudarc::driver::sys::is_culib_present() });

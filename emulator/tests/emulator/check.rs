@@ -231,7 +231,9 @@ fn reports_name_the_source_line() {
     let text = e.to_string();
     assert!(text.contains("kernel k, block (0, 0, 0), thread (0, 0, 0)"), "{text}");
     assert!(text.contains(&format!("PTX line {}: ld.global.u32 %r2, [%rd1+2];", e.line)), "{text}");
-    assert!(run(check(), &kernel("trap;"), 1, 1, &[0]).is_err_and(|e| e.kind == FaultKind::Trap));
+    for stop in ["trap;", "brkpt;"] {
+        assert!(run(check(), &kernel(stop), 1, 1, &[0]).is_err_and(|e| e.kind == FaultKind::Trap));
+    }
 }
 
 #[test]

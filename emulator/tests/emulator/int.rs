@@ -56,6 +56,13 @@ fn products() {
         (v[0] as i16 as i32 * v[1] as i16 as i32) as u32 as u64
     });
     let triples = tuples(&EDGES[8..], 3);
+    verify("mad24.lo.u32 $d, $a, $b, $c;", "b32", &T32[..3], &triples, |v| {
+        ((v[0] & 0xffffff) * (v[1] & 0xffffff) + v[2]) as u32 as u64
+    });
+    verify("mad24.hi.s32 $d, $a, $b, $c;", "b32", &T32[..3], &triples, |v| {
+        let cut = |x: u64| ((x << 40) as i64) >> 40;
+        (((cut(v[0]) * cut(v[1])) >> 16) as u64).wrapping_add(v[2]) & 0xffff_ffff
+    });
     verify("mad.lo.s32 $d, $a, $b, $c;", "b32", &T32[..3], &triples, |v| {
         (v[0] as u32).wrapping_mul(v[1] as u32).wrapping_add(v[2] as u32) as u64
     });

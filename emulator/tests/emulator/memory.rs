@@ -200,3 +200,13 @@ mul.wide.u32 %rd4, %r1, 16; add.s64 %rd5, %rd1, %rd4;
         }
     }
 }
+
+#[test]
+fn hints_have_no_effect() {
+    let source = kernel(
+        "ldu.global.u32 %r2, [%rd3]; prefetch.global.L2 [%rd3]; prefetchu.L1 [%rd3]; nanosleep.u32 100;
+applypriority.global.L2::evict_normal [%rd1], 128; add.u32 %r2, %r2, 1; st.global.u32 [%rd3], %r2;
+setp.ne.u32 %p1, %r1, %r1; @%p1 discard.global.L2 [%rd1], 128;",
+    );
+    assert_eq!(everywhere(&source, 1, 32, &[7; 32]), [8; 32]);
+}

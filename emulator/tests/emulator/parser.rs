@@ -58,7 +58,7 @@ fn broken_text() {
         (".version 7.0 .target sm_80 .entry k() { ret", "expected"),
         (".version 7.0 .target sm_80 /* no end", "comment"),
         (".version 7.0 .target sm_80 .global .b8 x[99999999999999];", "too large"),
-        (".version 7.0 .target sm_80 .global .b8 x[1000000000000];", "memory"),
+        (".version 7.0 .target sm_80 .global .b8 x[1000000000000];", "too large"),
         (".version 7.0 .target sm_90 .entry k() { ret; }", "sm_90"),
         (".version 7.0 .target sm_80 .entry k() { a: a: ret; }", "twice"),
         (".version 7.0 .target sm_80 .entry k() { \u{e9} }", "character"),
