@@ -63,6 +63,16 @@ macro_rules! operand_from_number {
 operand_from_number!(Scalar, bool, u8, i32, i64, usize, f32, f64);
 
 impl Operand {
+    /// Moves a single number of the CPU to a device.
+    fn join(&mut self, device: Option<Device>) {
+        if let (Operand::Tensor(t), Some(device)) = (&*self, device)
+            && t.ndim() == 0
+            && t.device() == Device::Cpu
+            && device != Device::Cpu
+        {
+            *self = Operand::Tensor(t.to_device(device));
+        }
+    }
     pub(crate) fn shape(&self) -> &[usize] {
         match self {
             Operand::Tensor(t) => t.shape(),
@@ -194,6 +204,11 @@ impl<'a> Pair<'a> {
             );
             Error::shape(op, message)
         })?;
+        // A single number goes where the other operand is, as in PyTorch.
+        let home = |o: &Operand| o.tensor().map(Tensor::device);
+        let (of_a, of_b) = (home(a), home(b));
+        a.join(of_b);
+        b.join(of_a);
         let device = match (a.tensor(), b.tensor()) {
             (Some(x), Some(y)) if x.device() != y.device() => {
                 return Err(Error::Device { op, a: x.device(), b: y.device() });

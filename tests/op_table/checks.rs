@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use taper::autograd::{GradcheckOptions, gradcheck, gradgradcheck};
 use taper::{DType, Tensor};
 
-type Check = Result<(), String>;
+pub type Check = Result<(), String>;
 
 /// Runs a check on `cases` draws of every row and reports all that fail.
 pub fn for_every_row(rows: Vec<Row>, cases: u32, what: &str, check: impl Fn(&Row, u64) -> Check) {
@@ -79,7 +79,7 @@ pub fn strides(row: &Row, seed: u64) -> Check {
 }
 
 /// The same elements with other strides and an offset.
-fn scattered(t: &Tensor, draw: &mut Draw) -> Tensor {
+pub fn scattered(t: &Tensor, draw: &mut Draw) -> Tensor {
     let n = t.ndim() as isize;
     let mut order: Vec<isize> = (0..n).collect();
     for i in (1..n as usize).rev() {
@@ -109,7 +109,7 @@ fn spread(x: &Tensor, dim: isize, step: isize) -> Tensor {
     let positions = Tensor::arange(0i64, (n * k) as i64, k as i64);
     let mut index_shape = vec![1usize; x.ndim()];
     index_shape[dim as usize] = n;
-    let index = positions.reshape(&index_shape[..]).broadcast_to(x.shape());
+    let index = positions.reshape(&index_shape[..]).broadcast_to(x.shape()).to_device(x.device());
     big = big.scatter(dim, &index, stored.contiguous());
     let view = big.slice(dim, 0, (n * k) as isize, k as isize);
     if step < 0 { view.flip(dim) } else { view }

@@ -6,6 +6,8 @@
 mod array;
 mod case;
 mod checks;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod rows;
 
 use case::{Draw, Size};

@@ -170,12 +170,12 @@ template <class T> DEVICE T gelu_grad(T g, T x) {
 
 // x·(1 + tanh(u))/2 = x·sigmoid(2u) with u = √(2/π)·(x + 0.044715·x³).
 template <class T> DEVICE T gelu_twice_u(T x) {
-    return x * fma(x * x, (T)0.07135481282553995, (T)1.5957691216057308);
+    return x * fma(x * x, (T)0.07135481627260025, (T)1.5957691216057308);
 }
 template <class T> DEVICE T gelu_tanh(T x) { return x * sigmoid(gelu_twice_u(x)); }
 template <class T> DEVICE T gelu_tanh_grad(T g, T x) {
     T u = gelu_twice_u(x), s = sigmoid(u);
-    T slope = fma(x * x, (T)0.21406443847661986, (T)1.5957691216057308);
+    T slope = fma(x * x, (T)0.21406444881780076, (T)1.5957691216057308);
     return g * (s * fma(x * sigmoid(-u), slope, (T)1));
 }
 template <class T> DEVICE T silu(T x) { return x * sigmoid(x); }

@@ -13,6 +13,8 @@ mod fault;
 mod launch;
 mod memory;
 mod modules;
+mod reduce;
+mod scan;
 mod staging;
 
 pub use counters::Counts;
@@ -111,11 +113,11 @@ impl Backend for CudaBackend {
     fn select(&self, cond: View, a: Src, b: Src, out: ViewMut) -> Result {
         elementwise::select(self.context, cond, a, b, out)
     }
-    fn reduce(&self, _op: ReduceOp, x: View, _axes: &[usize], _out: ViewMut) -> Result {
-        Err(self.context.unsupported("reduce", x.dtype))
+    fn reduce(&self, op: ReduceOp, x: View, axes: &[usize], out: ViewMut) -> Result {
+        reduce::reduce(self.context, op, x, axes, out)
     }
-    fn scan(&self, _op: ScanOp, x: View, _axis: usize, _out: ViewMut) -> Result {
-        Err(self.context.unsupported("scan", x.dtype))
+    fn scan(&self, op: ScanOp, x: View, axis: usize, out: ViewMut) -> Result {
+        scan::scan(self.context, op, x, axis, out)
     }
     fn gemm(&self, gemm: Gemm) -> Result {
         Err(self.context.unsupported("matmul", gemm.out.dtype))

@@ -7,4 +7,5 @@
 mod copy;
 mod device;
 mod elementwise;
+mod reduce;
 mod support;

@@ -1,5 +1,6 @@
 //! Copies, casts and moves.
 
+use crate::elementwise::layout_for;
 use crate::error::{Error, Result, ok};
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -36,11 +37,27 @@ impl Tensor {
         if device == self.device() {
             return Ok(self.clone());
         }
+        // Without gaps, its dimensions in the same order.
+        let layout = layout_for(self.shape(), &[self.layout()]);
+        let packed = self.layout().strides() == layout.strides();
+        let x = match packed && self.device() == Device::Cpu {
+            true => self.detach(),
+            false if packed && self.storage().len() == self.numel() * self.dtype().size() => self.detach(),
+            false => {
+                Tensor::produce_in("to_device", layout.clone(), self.dtype(), self.device(), |b, out| {
+                    b.copy(self.as_view(), out)
+                })?
+            }
+        };
         let moved = || {
-            let x = self.copied();
-            let bytes = x.device().backend()?.download(x.storage())?;
-            let storage = device.backend()?.upload(&bytes)?;
-            Ok(Tensor::from_parts(Arc::new(storage), x.layout().clone(), x.dtype()))
+            let target = device.backend()?;
+            let start = x.layout().offset() * x.dtype().size();
+            let part = start..start + x.numel() * x.dtype().size();
+            let storage = match x.storage().as_cpu() {
+                Some(memory) => target.upload(&memory.bytes()[part])?,
+                None => target.upload(&x.device().backend()?.download(x.storage())?)?,
+            };
+            Ok(Tensor::from_parts(Arc::new(storage), layout, x.dtype()))
         };
         let y = moved().map_err(Error::kernel("to_device"))?;
         let home = self.device();

@@ -144,8 +144,10 @@ fn check_scores(name: &str, scores: &Tensor, weight: Option<&Tensor>) {
 struct Targets {
     /// i64, with class 0 where the target is ignored.
     classes: Tensor,
-    /// Whether to ignore each; empty where none is.
+    /// Whether to ignore each; empty where none is, and on other devices than the CPU.
     ignored: Vec<bool>,
+    /// The same on another device, where the host does not look at the targets.
+    mask: Option<Tensor>,
 }
 
 impl Targets {
@@ -165,6 +167,16 @@ impl Targets {
                 target.shape()
             );
         }
+        if target.device() != Device::Cpu {
+            // No host read: a class out of range is found by the kernel that looks up its score.
+            let classes = target.detach().to_dtype(DType::I64);
+            let mask = classes.eq(ignore_index);
+            return Targets {
+                classes: classes.masked_fill(&mask, 0i64),
+                ignored: Vec::new(),
+                mask: Some(mask),
+            };
+        }
         let mut classes = target.to_vec::<i64>();
         if let Some(at) = classes.iter().position(|&c| c != ignore_index && !(0..count).contains(&c)) {
             panic!(
@@ -175,21 +187,24 @@ impl Targets {
             );
         }
         if !classes.contains(&ignore_index) {
-            return Targets { classes: target.detach().to_dtype(DType::I64), ignored: Vec::new() };
+            let classes = target.detach().to_dtype(DType::I64);
+            return Targets { classes, ignored: Vec::new(), mask: None };
         }
         let ignored = classes.iter().map(|&c| c == ignore_index).collect();
         classes.iter_mut().filter(|c| **c == ignore_index).for_each(|c| *c = 0);
-        Targets { classes: Tensor::from_vec(classes, target.shape()).to_device(target.device()), ignored }
+        Targets { classes: Tensor::from_vec(classes, target.shape()), ignored, mask: None }
     }
 
     /// Zeros where the target is ignored.
     #[track_caller]
     fn without_ignored(&self, losses: Tensor) -> Tensor {
+        if let Some(mask) = &self.mask {
+            return losses.masked_fill(mask, 0.0);
+        }
         if self.ignored.is_empty() {
             return losses;
         }
-        let mask = Tensor::from_bools(&self.ignored, losses.shape()).to_device(losses.device());
-        losses.masked_fill(&mask, 0.0)
+        losses.masked_fill(&Tensor::from_bools(&self.ignored, losses.shape()), 0.0)
     }
 
     /// The weight of each target.
@@ -203,6 +218,10 @@ impl Targets {
     fn total(&self, weight: Option<&Tensor>, like: &Tensor) -> Tensor {
         match weight {
             Some(w) => sum(&self.without_ignored(self.weights(w)), self),
+            None if self.mask.is_some() => {
+                let mask = self.mask.as_ref().expect("just seen");
+                mask.logical_not().sum().to_dtype(like.dtype())
+            }
             None => {
                 let count = self.classes.numel() - self.ignored.iter().filter(|i| **i).count();
                 Tensor::full_with((), count as f64, like)

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::ops::gather::{NAME_INDEX as NAME, positions};
 use crate::ops::view::resolve_slice;
 use crate::tensor::Tensor;
-use taper_kernels::{DType, Dims, Layout, Strides, broadcast_shapes};
+use taper_kernels::{DType, Device, Dims, Layout, Strides, broadcast_shapes};
 
 enum Step {
     Select(usize, usize),
@@ -187,6 +187,14 @@ impl Resolver<'_> {
             return self.select(t.item_as());
         }
         let n = self.shape[self.dim] as i64;
+        if t.device() != Device::Cpu {
+            // The kernel finds what is out of range, so that nothing waits for it here.
+            let counted = Tensor::where_(&t.lt(0), &t + n, &t);
+            self.indexed.push((self.dim, counted));
+            self.dim += 1;
+            self.source += 1;
+            return Ok(());
+        }
         let wrong = t.lt(-n).logical_or(t.ge(n));
         if t.numel() > 0 && wrong.any().item() != 0.0 {
             let i = t.to_vec::<i64>().into_iter().find(|i| !(-n..n).contains(i)).expect("one is wrong");
