@@ -45,9 +45,25 @@ struct Args {
     /// Loads these weights and classifies test pictures instead of training.
     #[arg(long, value_name = "FILE")]
     predict: Option<PathBuf>,
+    /// Where to train: `cpu`, `cuda` or `cuda:1` (CUDA needs `--features cuda`), or `auto`.
+    #[arg(long, default_value = "cpu")]
+    device: String,
     /// Trains on the first pictures only; for a quick try.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+}
+
+/// The device of an option.
+fn device(name: &str) -> Result<Device> {
+    let device = match name.split_once(':') {
+        None if name == "cpu" => Device::Cpu,
+        None if name == "auto" => Device::cuda_if_available(),
+        None if name == "cuda" => Device::cuda(0)?,
+        Some(("cuda", index)) => Device::cuda(index.parse()?)?,
+        _ => return Err(format!("no device {name}: expected cpu, cuda, cuda:1 or auto").into()),
+    };
+    println!("device {device}: {}", device.name()?);
+    Ok(device)
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -84,10 +100,12 @@ fn load(folder: Option<&Path>, split: Split) -> taper::data::Result<(Tensor, Ten
 /// Mean loss and what is taken for what over a set, without recording.
 fn evaluate(model: &Sequential, images: &Tensor, labels: &Tensor) -> (f64, ConfusionMatrix) {
     model.eval();
+    let device = model.parameters()[0].value().device();
     let (mut loss, mut matrix) = (Mean::new(), ConfusionMatrix::new(FASHION_CLASSES));
     no_grad(|| {
         let loader = DataLoader::new(TensorDataset::new((images.clone(), labels.clone()))).batch_size(500);
         for (x, y) in &loader {
+            let (x, y) = (x.to_device(device), y.to_device(device));
             let scores = model.forward(&x);
             loss.add(F::cross_entropy(&scores, &y).item(), x.size(0));
             matrix.add(&scores, &y);
@@ -99,6 +117,7 @@ fn evaluate(model: &Sequential, images: &Tensor, labels: &Tensor) -> (f64, Confu
 
 fn train(args: &Args) -> Result<()> {
     manual_seed(args.seed);
+    let device = device(&args.device)?;
     let (mut images, mut labels) = load(args.data.as_deref(), Split::Train)?;
     if let Some(n) = args.limit {
         let n = n.min(images.size(0));
@@ -110,6 +129,7 @@ fn train(args: &Args) -> Result<()> {
 
     let model = build();
     println!("{}", nn::summary(&model, [1, 1, 28, 28]));
+    model.to_device(device);
     let mut optimizer = Adam::new(model.parameters(), args.lr);
     let loader =
         DataLoader::new(TensorDataset::new((images, labels))).batch_size(args.batch_size).shuffle(true);
@@ -134,6 +154,7 @@ fn train(args: &Args) -> Result<()> {
         let (mut loss_mean, mut recent, mut accuracy) = (Mean::new(), Mean::new(), Accuracy::new());
         let progress = Progress::new(format!("epoch {epoch}"), total);
         for (x, y) in &loader {
+            let (x, y) = (x.to_device(device), y.to_device(device));
             let scores = model.forward(&x);
             let loss = F::cross_entropy(&scores, &y);
             optimizer.zero_grad();
@@ -191,8 +212,10 @@ fn train(args: &Args) -> Result<()> {
 /// A sheet of the pictures that the network is surest about and wrong.
 fn mistakes(model: &Sequential, images: &Tensor, labels: &Tensor, count: usize) -> ImageGrid {
     model.eval();
-    let scores: Vec<Tensor> =
-        inference_mode(|| images.split(500, 0).iter().map(|part| model.forward(part)).collect());
+    let device = model.parameters()[0].value().device();
+    let scores: Vec<Tensor> = inference_mode(|| {
+        images.split(500, 0).iter().map(|part| model.forward(&part.to_device(device))).collect()
+    });
     let (sure, seen) = Tensor::cat(&scores, 0).softmax(1).max_dim(1, false);
     let (sure, seen, labels) = (sure.to_vec::<f32>(), seen.to_vec::<i64>(), labels.to_vec::<i64>());
     let mut wrong: Vec<usize> = (0..labels.len()).filter(|&i| seen[i] != labels[i]).collect();
@@ -207,12 +230,14 @@ fn mistakes(model: &Sequential, images: &Tensor, labels: &Tensor, count: usize) 
 /// Classifies the first test pictures and shows them as text.
 fn predict(args: &Args, weights: &Path) -> Result<()> {
     let model = build();
+    model.to_device(device(&args.device)?);
     model.load_state_dict(&taper::load_state_dict(weights)?, true)?;
     let (images, labels) = load(args.data.as_deref(), Split::Test)?;
     let (_, seen) = evaluate(&model, &images, &labels);
     model.eval();
     let first = images.narrow(0, 0, 4);
-    let (confidence, class) = no_grad(|| model.forward(&first)).softmax(1).max_dim(1, false);
+    let there = first.to_device(model.parameters()[0].value().device());
+    let (confidence, class) = no_grad(|| model.forward(&there)).softmax(1).max_dim(1, false);
     for i in 0..4 {
         println!("{}", as_text(&first.select(0, i)));
         let [class, label] = [&class, &labels].map(|t| FASHION_CLASSES[t.select(0, i).item() as usize]);

@@ -11,6 +11,7 @@ cargo xtask cuda gen            compile kernels/cuda/*.cu to the committed PTX, 
 cargo xtask cuda check [SM…]    PTX up to date; ptxas for every architecture (or those named, as 75 90)
                                 with registers, spills and shared memory against kernels.toml; math
 cargo xtask cuda math           the kernels' functions, compiled for this machine, against wider types
+cargo xtask cuda test [MODE…]   the CUDA suites on the emulator: plain, check (as a sanitizer), shuffle (random order)
 
 Tools: clang-19 (apt-get install clang-19), ptxas (TAPER_PTXAS=path, or a wheel fetched by pip).
 A tool that is missing is skipped with a warning, or an error with --require or where CI is set.
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["cuda", "gen"] => cuda::generate(),
         ["cuda", "check", archs @ ..] => cuda::check(archs, missing),
+        ["cuda", "test", modes @ ..] => cuda::test(modes),
         ["cuda", "math"] => cuda::math(missing),
         _ => {
             eprintln!("{USAGE}");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::path::Path;
-use taper_tensor::{DType, Tensor};
+use taper_tensor::{DType, Device, Tensor};
 
 pub fn load(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name);
@@ -40,7 +40,20 @@ pub fn shape(v: &Value) -> Vec<usize> {
     list(v).iter().map(|n| n.as_u64().unwrap() as usize).collect()
 }
 
+/// Where tensors of the fixtures are made: `TAPER_TEST_DEVICE=cuda` runs these tests on the first CUDA device, as
+/// `cargo xtask cuda test` does.
+pub fn device() -> Device {
+    match std::env::var("TAPER_TEST_DEVICE").as_deref() {
+        Ok("cuda") => Device::cuda(0).unwrap_or_else(|e| panic!("TAPER_TEST_DEVICE: {e}")),
+        _ => Device::Cpu,
+    }
+}
+
 pub fn tensor(v: &Value) -> Tensor {
+    on_cpu(v).to_device(device())
+}
+
+fn on_cpu(v: &Value) -> Tensor {
     let (dtype, shape) = (dtype(&v["dtype"]), shape(&v["shape"]));
     let data = list(&v["data"]);
     match dtype {
@@ -58,7 +71,7 @@ pub fn assert_close(what: &str, got: &Tensor, expected: &Value) {
 /// As [`assert_close`], f64 to another tolerance.
 #[track_caller]
 pub fn assert_within(tolerance: f64, what: &str, got: &Tensor, expected: &Value) {
-    let expected = tensor(expected);
+    let expected = on_cpu(expected);
     assert_eq!(got.shape(), expected.shape(), "{what}: shape");
     assert_eq!(got.dtype(), expected.dtype(), "{what}: dtype");
     let tolerance = if got.dtype() == DType::F64 { tolerance } else { 1e-5 };

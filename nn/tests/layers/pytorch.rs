@@ -1,7 +1,7 @@
 //! Every case of layers.json and losses.json.
 
 use crate::build::{Args, Layer, layer, loss};
-use crate::fixture::{assert_close, assert_within, dtype, each, list, load, tensor, text};
+use crate::fixture::{assert_close, assert_within, device, dtype, each, list, load, tensor, text};
 use serde_json::Value;
 use taper_nn::{AttentionOptions, Forward, Module};
 use taper_tensor::{StateDict, Tensor};
@@ -65,6 +65,7 @@ fn layer_case(case: &Value) {
     let expected = text(&case["text"]).replace("NonDynamicallyQuantizableLinear", "Linear");
     assert_eq!(plain(&taper_nn::repr(m)), plain(&expected), "as text");
     m.to_dtype(dtype(&case["dtype"]));
+    m.to_device(device());
     let mut state = StateDict::new();
     for e in list(&case["state"]) {
         state.insert(text(&e[0]), tensor(&e[1]));

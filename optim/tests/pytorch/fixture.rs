@@ -1,7 +1,7 @@
 //! Reading `tests/fixtures/*.json`, and comparing with it.
 
 use serde_json::Value;
-use taper_tensor::{DType, Key, State, Tensor};
+use taper_tensor::{DType, Device, Key, State, Tensor};
 
 pub fn read(name: &str) -> Value {
     let path = format!("{}/../tests/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -32,6 +32,15 @@ pub fn is_tensor(v: &Value) -> bool {
     v.get("dtype").is_some()
 }
 
+/// Where tensors of the fixtures are made: `TAPER_TEST_DEVICE=cuda` runs these tests on the first CUDA device, as
+/// `cargo xtask cuda test` does.
+pub fn device() -> Device {
+    match std::env::var("TAPER_TEST_DEVICE").as_deref() {
+        Ok("cuda") => Device::cuda(0).unwrap_or_else(|e| panic!("TAPER_TEST_DEVICE: {e}")),
+        _ => Device::Cpu,
+    }
+}
+
 pub fn tensor(v: &Value) -> Tensor {
     let shape: Vec<usize> = list(&v["shape"]).iter().map(|n| n.as_u64().unwrap() as usize).collect();
     let dtype = match text(&v["dtype"]) {
@@ -39,7 +48,7 @@ pub fn tensor(v: &Value) -> Tensor {
         "f32" => DType::F32,
         other => panic!("a tensor of {other}"),
     };
-    Tensor::from_vec(numbers(&v["data"]), shape).to_dtype(dtype)
+    Tensor::from_vec(numbers(&v["data"]), shape).to_dtype(dtype).to_device(device())
 }
 
 /// How far numbers may be from the fixture's.

@@ -4,6 +4,9 @@ mod compile;
 mod manifest;
 mod ptxas;
 mod report;
+mod test;
+
+pub use test::test;
 
 use compile::Compiled;
 use manifest::Manifest;
