@@ -1,7 +1,7 @@
 // Reductions over any dimensions: `name_dtype(Reduce)`, for sum, mean, prod, max, min, argmax, argmin,
 // any, all.
 //
-// An output is made by a team: a warp, a block, or (`columns`) eight threads of a block whose warps go
+// An output is made by a team: a power of two of threads up to a block, or (`columns`) eight threads of a block whose warps go
 // across 32 outputs that lie side by side. With more than one chunk, each team takes one and leaves
 // a partial result; a second launch (`second`) puts those together. What is added to what depends on
 // the shape and the host's choice of chunks alone.
@@ -27,7 +27,7 @@ struct Reduce {
     u32 outputs, folded;
     // Folded elements per chunk, and chunks.
     u32 chunk, chunks;
-    // 32 or THREADS; 0 for columns.
+    // 0 for columns.
     u32 team;
     u32 second;
 };
@@ -77,14 +77,42 @@ template <class Op> DEVICE void reduce(const Reduce& p, Op op) {
             u32 begin = chunk * p.chunk, end = min32(begin + p.chunk, p.folded);
             const T* x = p.in + in;
             u32 i = begin + member;
-            if (p.folds == 1) {
+            if (p.folds == 1 && p.fold_step[0] == 1 && ((u64)(x + begin) & 15) == 0) {
+                // Vectors of 16 bytes, as many on their way as hold 16 elements.
+                constexpr u32 V = 16 / sizeof(T), AHEAD = V >= 8 ? 16 / V : 4;
+                const T* at = x + begin + member * V;
+                u32 v = begin + member * V;
+#pragma unroll 1
+                for (; v + (AHEAD - 1) * members * V + V <= end; v += AHEAD * members * V) {
+                    Vec<T, V> w[AHEAD];
+#pragma unroll
+                    for (u32 k = 0; k < AHEAD; k++) w[k] = load_vector<T, V>(at + k * members * V);
+#pragma unroll
+                    for (u32 k = 0; k < AHEAD; k++)
+#pragma unroll
+                        for (u32 j = 0; j < V; j++) acc = Op::step(acc, w[k].at[j], v + k * members * V + j);
+                    at += AHEAD * members * V;
+                }
+#pragma unroll 1
+                for (; v + V <= end; v += members * V) {
+                    const Vec<T, V> w = load_vector<T, V>(at);
+#pragma unroll
+                    for (u32 j = 0; j < V; j++) acc = Op::step(acc, w.at[j], v + j);
+                    at += members * V;
+                }
+                i = begin + (end - begin) / V * V + member;
+            } else if (p.folds == 1) {
                 // Four loads on their way at a time.
-                const i64 step = p.fold_step[0];
+                const i64 hop = members * p.fold_step[0];
+                const T* at = x + i * p.fold_step[0];
 #pragma unroll 1
                 for (; i + 3 * members < end; i += 4 * members) {
                     T v[4];
 #pragma unroll
-                    for (u32 k = 0; k < 4; k++) v[k] = x[(i64)(i + k * members) * step];
+                    for (u32 k = 0; k < 4; k++) {
+                        v[k] = *at;
+                        at += hop;
+                    }
 #pragma unroll
                     for (u32 k = 0; k < 4; k++) acc = Op::step(acc, v[k], i + k * members);
                 }
@@ -149,41 +177,54 @@ template <bool UP, class W> DEVICE W least() {
     else if constexpr (sizeof(W) == 8) return UP ? (W)(1ull << 63) : (W)~(1ull << 63);
     else return UP ? (W)0x80000000 : 0x7fffffff;
 }
-template <bool UP, class W> DEVICE bool before(W a, W b) {
-    bool more = UP ? a > b : a < b;
-    if constexpr (is_float<W>) return more || (is_nan(a) && !is_nan(b));
-    else return more;
+template <class W> DEVICE bool no_number(W x) {
+    if constexpr (is_float<W>) return x != x;
+    else return false;
 }
-// NaN wins.
+// NaN wins. (Conditions are joined without branches.)
 template <bool UP> struct Extreme : Number<Wide> {
     static METHOD Wide none() { return least<UP, Wide>(); }
-    static METHOD Wide merge(Wide a, Wide b) { return before<UP>(b, a) ? b : a; }
+    static METHOD Wide merge(Wide a, Wide b) {
+        const bool more = UP ? b > a : b < a, b_bad = no_number(b);
+        return (more | b_bad) ? b : a;
+    }
     static METHOD Wide step(Wide a, T x, u32) { return merge(a, (Wide)widen(x)); }
     METHOD void finish(const Reduce& p, i64 at, Wide a) { put<T>(p, at, narrow<T>((F)a)); }
 };
 
 struct Place {
     Wide value;
-    // −1: nothing seen yet.
-    i64 at;
+    // ~0: nothing seen yet.
+    u32 at;
 };
-DEVICE Place shuffle_xor(Place x, u32 mask) { return {shuffle_xor(x.value, mask), shuffle_xor(x.at, mask)}; }
+DEVICE Place shuffle_xor(Place x, u32 mask) {
+    return {shuffle_xor(x.value, mask), (u32)shuffle_xor((i32)x.at, mask)};
+}
 // The first of the largest or smallest; the first NaN beats all.
 template <bool UP> struct Arg {
     typedef Place A;
-    static METHOD A none() { return {0, -1}; }
-    static METHOD A merge(A a, A b) {
-        bool better = before<UP>(b.value, a.value), worse = before<UP>(a.value, b.value);
-        bool take = b.at >= 0 && (a.at < 0 || better || (!worse && b.at < a.at));
-        return {take ? b.value : a.value, take ? b.at : a.at};
+    static constexpr u32 NONE = ~0u;
+    static METHOD A none() { return {0, NONE}; }
+    static METHOD A chosen(bool b_wins, A a, A b) { return {b_wins ? b.value : a.value, b_wins ? b.at : a.at}; }
+    static METHOD bool better(Wide a, Wide b) {
+        const bool more = UP ? a > b : a < b, a_bad = no_number(a), b_fine = !no_number(b);
+        return more | (a_bad & b_fine);
     }
-    static METHOD A step(A a, T x, u32 i) { return merge(a, {(Wide)widen(x), (i64)i}); }
-    static METHOD A load(void* partial, i64* at, u64 i) { return {((const Wide*)partial)[i], at[i]}; }
+    static METHOD A merge(A a, A b) {
+        bool tie = !better(a.value, b.value) & (b.at < a.at);
+        return chosen((b.at != NONE) & ((a.at == NONE) | better(b.value, a.value) | tie), a, b);
+    }
+    // A thread sees its elements in rising order.
+    static METHOD A step(A a, T x, u32 i) {
+        const Wide value = (Wide)widen(x);
+        return chosen((a.at == NONE) | better(value, a.value), a, {value, i});
+    }
+    static METHOD A load(void* partial, i64* at, u64 i) { return {((const Wide*)partial)[i], (u32)at[i]}; }
     static METHOD void save(void* partial, i64* at, u64 i, A a) {
         ((Wide*)partial)[i] = a.value;
         at[i] = a.at;
     }
-    METHOD void finish(const Reduce& p, i64 at, A a) { put<i64>(p, at, a.at); }
+    METHOD void finish(const Reduce& p, i64 at, A a) { put<i64>(p, at, a.at == NONE ? -1 : (i64)a.at); }
 };
 
 template <bool ANY> struct Truth : Number<i32> {
