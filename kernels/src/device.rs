@@ -107,6 +107,14 @@ impl Storage {
             Storage::Cuda(_) => None,
         }
     }
+    /// The memory of a CUDA device; `None` on other devices.
+    #[cfg(feature = "cuda")]
+    pub fn as_cuda(&self) -> Option<&crate::cuda::CudaBuffer> {
+        match self {
+            Storage::Cpu(_) => None,
+            Storage::Cuda(b) => Some(b),
+        }
+    }
     /// The host buffer, to write; `None` on other devices.
     pub fn as_cpu_mut(&mut self) -> Option<&mut Buffer> {
         match self {

@@ -62,6 +62,14 @@ impl Context {
         Ok(to)
     }
 
+    /// As [`download`](Self::download), some bytes from a place in the memory on.
+    pub fn download_at(&self, memory: &CudaBuffer, from: usize, bytes: usize) -> Result<Vec<u8>> {
+        assert!(from + bytes <= memory.len(), "{bytes} from {from} on of {} bytes", memory.len());
+        let mut to = vec![0; bytes];
+        self.read(memory.address() + from as u64, &mut to)?;
+        Ok(to)
+    }
+
     /// Waits for all work, and reports what it found wrong.
     pub fn synchronize(&self) -> Result {
         self.read(0, &mut [])

@@ -22,6 +22,7 @@ pub struct Driver {
     /// The memory pool, where the device has stream-ordered allocation.
     pool: Option<sys::CUmemoryPool>,
     multiprocessors: u32,
+    threads_per_multiprocessor: u32,
 }
 // SAFETY: handles of the driver, which may be used by any thread whose current context is theirs; `bind` sees
 // to that.
@@ -104,7 +105,9 @@ impl Driver {
                 None
             };
             let multiprocessors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?.max(1) as u32;
-            Ok(Driver { device, name, context, stream, pool, multiprocessors })
+            let threads = attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR)?;
+            let threads_per_multiprocessor = threads.max(THREADS as i32) as u32;
+            Ok(Driver { device, name, context, stream, pool, multiprocessors, threads_per_multiprocessor })
         }
     }
 
@@ -119,6 +122,11 @@ impl Driver {
     /// How many blocks may surely run at once.
     pub fn multiprocessors(&self) -> u32 {
         self.multiprocessors
+    }
+
+    /// Threads that a multiprocessor holds.
+    pub fn threads_per_multiprocessor(&self) -> u32 {
+        self.threads_per_multiprocessor
     }
 
     fn failed(&self, doing: &'static str) -> impl Fn(DriverError) -> Error {

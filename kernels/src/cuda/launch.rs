@@ -75,6 +75,11 @@ impl Divisor {
         let multiplier = ((1u64 << 32) * ((1u64 << shift) - size as u64) / size as u64 + 1) as u32;
         Divisor { size: size as u32, multiplier, shift }
     }
+
+    /// As it lies in memory.
+    pub fn bytes(self) -> impl Iterator<Item = u8> {
+        [self.size, self.multiplier, self.shift].into_iter().flat_map(u32::to_le_bytes)
+    }
 }
 
 /// `Map<K>` of walk.cuh; `N` is `K + 1`.

@@ -4,18 +4,33 @@
 //! where it reads a result. A family stands in a file of its own; what has no kernel is
 //! [`Unsupported`](crate::Error::Unsupported) and never computed on the CPU.
 
+mod batch_norm;
 mod context;
+mod conv;
 mod copy;
 mod counters;
 mod driver;
 mod elementwise;
 mod fault;
+mod gemm;
+mod index;
 mod launch;
+mod layer_norm;
+mod lines;
 mod memory;
 mod modules;
+mod nonzero;
+mod norm;
+mod optimizer;
+mod pool;
+mod random;
 mod reduce;
 mod scan;
+mod softmax;
+mod sort;
 mod staging;
+mod temp;
+mod tiles;
 
 pub use counters::Counts;
 pub use launch::set_launch_limit;
@@ -120,44 +135,39 @@ impl Backend for CudaBackend {
         scan::scan(self.context, op, x, axis, out)
     }
     fn gemm(&self, gemm: Gemm) -> Result {
-        Err(self.context.unsupported("matmul", gemm.out.dtype))
+        gemm::gemm(self.context, gemm)
     }
-    fn conv(&self, _op: ConvOp, _params: ConvParams, out: ViewMut) -> Result {
-        Err(self.context.unsupported("conv", out.dtype))
+    fn conv(&self, op: ConvOp, params: ConvParams, out: ViewMut) -> Result {
+        conv::conv(self.context, op, params, out)
     }
-    fn pool(&self, _op: PoolOp, _params: PoolParams, out: ViewMut) -> Result {
-        Err(self.context.unsupported("pool", out.dtype))
+    fn pool(&self, op: PoolOp, params: PoolParams, out: ViewMut) -> Result {
+        pool::pool(self.context, op, params, out)
     }
-    fn gather(&self, _op: GatherOp, out: ViewMut) -> Result {
-        Err(self.context.unsupported("gather", out.dtype))
+    fn gather(&self, op: GatherOp, out: ViewMut) -> Result {
+        index::gather(self.context, op, out)
     }
-    fn scatter(&self, _op: ScatterOp, out: ViewMut) -> Result {
-        Err(self.context.unsupported("scatter", out.dtype))
+    fn scatter(&self, op: ScatterOp, out: ViewMut) -> Result {
+        index::scatter(self.context, op, out)
     }
     fn nonzero(&self, x: View) -> Result<(Storage, usize)> {
-        Err(self.context.unsupported("nonzero", x.dtype))
+        nonzero::nonzero(self.context, x)
     }
-    fn softmax(&self, _op: SoftmaxOp, _log: bool, _axis: usize, out: ViewMut) -> Result {
-        Err(self.context.unsupported("softmax", out.dtype))
+    fn softmax(&self, op: SoftmaxOp, log: bool, axis: usize, out: ViewMut) -> Result {
+        softmax::softmax(self.context, op, log, axis, out)
     }
-    fn norm(&self, op: NormOp, _out: Option<ViewMut>) -> Result {
-        let (NormOp::Layer { x, .. }
-        | NormOp::LayerGrad { x, .. }
-        | NormOp::BatchStats { x, .. }
-        | NormOp::BatchApply { x, .. }
-        | NormOp::BatchGrad { x, .. }) = op;
-        Err(self.context.unsupported("norm", x.dtype))
+    fn norm(&self, op: NormOp, out: Option<ViewMut>) -> Result {
+        norm::norm(self.context, op, out)
     }
-    fn sort(&self, x: View, _axis: usize, _descending: bool, _values: ViewMut, _indices: ViewMut) -> Result {
-        Err(self.context.unsupported("sort", x.dtype))
+    fn sort(&self, x: View, axis: usize, descending: bool, values: ViewMut, indices: ViewMut) -> Result {
+        sort::sort(self.context, x, axis, descending, values, indices)
     }
-    fn topk(&self, x: View, _axis: usize, _largest: bool, _values: ViewMut, _indices: ViewMut) -> Result {
-        Err(self.context.unsupported("topk", x.dtype))
+    fn topk(&self, x: View, axis: usize, largest: bool, values: ViewMut, indices: ViewMut) -> Result {
+        sort::sort(self.context, x, axis, largest, values, indices)
     }
-    fn random(&self, _op: RandomOp, _generator: &mut Generator, out: ViewMut) -> Result {
-        Err(self.context.unsupported("random", out.dtype))
+    fn random(&self, op: RandomOp, generator: &mut Generator, out: ViewMut) -> Result {
+        random::random(self.context, op, generator, out)
     }
-    fn optimizer_step(&self, _op: OptimizerOp, _grad: View, param: ViewMut) -> Result {
-        Err(self.context.unsupported("optimizer step", param.dtype))
+    fn optimizer_step(&self, op: OptimizerOp, grad: View, param: ViewMut) -> Result {
+        optimizer::step(self.context, op, grad, param)
     }
 }

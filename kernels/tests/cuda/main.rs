@@ -4,8 +4,20 @@
 //! one each test says so and passes; with `TAPER_CUDA_REQUIRED=1` it fails.
 #![cfg(feature = "cuda")]
 
+mod both;
+mod conv;
 mod copy;
 mod device;
 mod elementwise;
+mod gemm;
+mod index;
+#[path = "../products/operand.rs"]
+#[allow(dead_code, reason = "shared with another test")]
+mod operand;
+mod optimizer;
+mod pool;
+mod random;
 mod reduce;
+mod rows;
+mod sort;
 mod support;
