@@ -481,6 +481,12 @@ pub enum RandomOp<'a> {
         /// Probability of a 1.
         p: f64,
     },
+    /// `Bernoulli` for a mask of dropout: the same on the CPU; PyTorch's CUDA kernel deals the draws out in
+    /// another order.
+    Keep {
+        /// Probability of a 1.
+        p: f64,
+    },
     /// As `Bernoulli`, each element with its own probability (f32 or f64 values, row-major).
     BernoulliEach {
         /// Probabilities, as many as the output has elements.

@@ -43,7 +43,7 @@ pub fn fill(op: RandomOp, generator: &mut Generator, out: ViewMut) -> Result {
                 }),
             }
         }
-        RandomOp::Bernoulli { p } => dispatch_dtype!(dtype, T => {
+        RandomOp::Bernoulli { p } | RandomOp::Keep { p } => dispatch_dtype!(dtype, T => {
             draw::<T>(out, |flat, _| uniform::bernoulli(g, p, flat))
         }),
         RandomOp::BernoulliEach { p, dtype: of_p } => dispatch_dtype!(dtype, T => {
@@ -61,7 +61,7 @@ pub fn fill(op: RandomOp, generator: &mut Generator, out: ViewMut) -> Result {
 
 /// Bounds of integers for a float dtype: where rounding would carry a draw out of them, they are
 /// moved inwards by the dtype's step there, as PyTorch does.
-fn representable(dtype: DType, lo: i64, hi: i64) -> (i64, i64) {
+pub(crate) fn representable(dtype: DType, lo: i64, hi: i64) -> (i64, i64) {
     let digits = match dtype {
         DType::F16 => 11,
         DType::BF16 => 8,
@@ -79,7 +79,7 @@ fn representable(dtype: DType, lo: i64, hi: i64) -> (i64, i64) {
 }
 
 /// True where PyTorch would see a contiguous tensor.
-fn acts_contiguous(layout: &Layout) -> bool {
+pub(crate) fn acts_contiguous(layout: &Layout) -> bool {
     layout.is_contiguous() || layout.shape().iter().zip(layout.strides()).any(|(&n, &s)| n > 1 && s < 0)
 }
 

@@ -1,4 +1,5 @@
-//! mt19937 and one cached normal, as PyTorch's CPU generator keeps them.
+//! mt19937 and one cached normal, as PyTorch's CPU generator keeps them, and where the devices' own stream
+//! stands, as its CUDA generator keeps it.
 
 use crate::{Error, Result};
 use std::f64::consts::PI;
@@ -10,7 +11,24 @@ const M: usize = 397;
 /// Below this length `randperm` draws 32 bits a step, from it on 64 (PyTorch: `(2³² − 1) / 20`).
 const PERM_U32: usize = (u32::MAX / 20) as usize;
 
-/// PyTorch's CPU generator (`torch.Generator`): mt19937 and one cached normal.
+/// Where a stream of Philox numbers stands, which devices draw from: the state of PyTorch's CUDA generator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Philox {
+    /// The key.
+    pub seed: u64,
+    /// Numbers that each thread of a device has been given, a multiple of 4.
+    pub offset: u64,
+}
+
+impl Philox {
+    /// A stream at its start.
+    fn new(seed: u64) -> Self {
+        Philox { seed, offset: 0 }
+    }
+}
+
+/// PyTorch's CPU generator (`torch.Generator`): mt19937 and one cached normal. Beside it stands the stream
+/// that devices draw from ([`Philox`]), seeded with it as `torch.manual_seed` seeds CUDA's generator too.
 ///
 /// ```
 /// use taper_kernels::random::Generator;
@@ -28,6 +46,7 @@ pub struct Generator {
     seed: u64,
     /// The sine half of the last serial normal pair.
     cached: Option<f64>,
+    device: Philox,
 }
 
 impl Default for Generator {
@@ -74,7 +93,8 @@ fn twist(word: u32, next: u32, far: u32) -> u32 {
 impl Generator {
     /// As `torch.Generator().manual_seed(seed)`. A negative seed is passed as its two's complement.
     pub fn new(seed: u64) -> Self {
-        let mut g = Generator { mt: Box::new([0; N]), used: N, fresh: true, seed, cached: None };
+        let device = Philox::new(seed);
+        let mut g = Generator { mt: Box::new([0; N]), used: N, fresh: true, seed, cached: None, device };
         g.manual_seed(seed);
         g
     }
@@ -89,7 +109,7 @@ impl Generator {
     }
 
     /// Starts over from a seed (`torch.Generator.manual_seed`). Only its low 32 bits matter to the
-    /// numbers; the cached normal is forgotten.
+    /// numbers; the cached normal is forgotten. The devices' stream starts over from all of it.
     pub fn manual_seed(&mut self, seed: u64) -> &mut Self {
         let mut x = seed as u32;
         for (j, word) in self.mt.iter_mut().enumerate() {
@@ -99,7 +119,18 @@ impl Generator {
             *word = x;
         }
         (self.used, self.fresh, self.seed, self.cached) = (N, true, seed, None);
+        self.device = Philox::new(seed);
         self
+    }
+
+    /// Where the devices' stream stands (`torch.cuda.get_rng_state()` has it as 16 bytes).
+    pub fn device_stream(&self) -> Philox {
+        self.device
+    }
+
+    /// Continues the devices' stream from there.
+    pub fn set_device_stream(&mut self, stream: Philox) {
+        self.device = stream;
     }
 
     /// The seed it was last seeded with, in full.
@@ -205,11 +236,11 @@ impl Generator {
         }
     }
 
-    /// Length of [`state`](Generator::state) in bytes.
+    /// Length of [`state`](Generator::state) in bytes, where no device has drawn.
     pub const STATE_LEN: usize = 5056;
 
     /// The state in the bytes of `torch.Generator.get_state()`, so that streams move between
-    /// PyTorch and taper.
+    /// PyTorch and taper. Where a device has drawn, the 16 bytes of `torch.cuda.get_rng_state()` follow.
     pub fn state(&self) -> Vec<u8> {
         // seed: u64, left: i32, seeded: i32, next: u64, words: [u64; 624],
         // normal x, y, rho: f64, normal valid: i32 + padding, f32 normal and flag (unused).
@@ -225,16 +256,21 @@ impl Generator {
         b.extend([0; 8]);
         b.extend((self.cached.is_some() as u64).to_le_bytes());
         b.extend([0; 8]);
+        if self.device != Philox::new(self.seed) {
+            b.extend([self.device.seed, self.device.offset].into_iter().flat_map(u64::to_le_bytes));
+        }
         b
     }
 
-    /// Continues from a state that [`state`](Generator::state) or PyTorch gave.
+    /// Continues from a state that [`state`](Generator::state) or PyTorch gave. In a state of
+    /// [`STATE_LEN`](Generator::STATE_LEN) bytes the devices' stream is at its start.
     ///
     /// # Errors
     /// Where the bytes are no such state; the generator is then unchanged.
     pub fn set_state(&mut self, state: &[u8]) -> Result {
         let bad = |why: String| Err(Error::GeneratorState(why));
-        if state.len() != Self::STATE_LEN {
+        const WITH_DEVICE: usize = Generator::STATE_LEN + 16;
+        if !matches!(state.len(), Self::STATE_LEN | WITH_DEVICE) {
             return bad(format!("{} bytes instead of {}", state.len(), Self::STATE_LEN));
         }
         let u64_at = |i: usize| u64::from_le_bytes(state[i..i + 8].try_into().expect("8 bytes"));
@@ -260,8 +296,16 @@ impl Generator {
             1 => Some(f64::from_bits(u64_at(5024))),
             v => return bad(format!("normal flag is {v}")),
         };
+        let seed = u64_at(0);
+        let device = match state.len() {
+            WITH_DEVICE => Philox { seed: u64_at(Self::STATE_LEN), offset: u64_at(Self::STATE_LEN + 8) },
+            _ => Philox::new(seed),
+        };
+        if device.offset % 4 != 0 {
+            return bad(format!("an offset of {}, which is no multiple of 4", device.offset));
+        }
         let used = if fresh { N } else { next as usize };
-        *self = Generator { mt, used, fresh, seed: u64_at(0), cached };
+        *self = Generator { mt, used, fresh, seed, cached, device };
         Ok(())
     }
 }

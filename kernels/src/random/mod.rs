@@ -12,4 +12,6 @@ mod normal;
 mod uniform;
 
 pub use fill::fill;
-pub use generator::Generator;
+#[cfg(feature = "cuda")]
+pub(crate) use fill::{acts_contiguous, representable};
+pub use generator::{Generator, Philox};

@@ -5,7 +5,7 @@
 
 use crate::operand::*;
 use serde_json::Value;
-use taper_kernels::random::Generator;
+use taper_kernels::random::{Generator, Philox};
 use taper_kernels::{Backend, DType, Error, Layout, RandomOp, cpu::Cpu};
 
 fn draw(op: RandomOp, g: &mut Generator, dtype: DType, n: usize) -> Vec<f64> {
@@ -298,6 +298,28 @@ fn state_is_pytorchs() {
     let want = [0.18340496718883514, -0.9032768607139587, -0.494088739156723];
     assert!(next.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6), "{next:?}");
     assert_eq!(draw(RAND, &mut h, DType::F32, 2), [0.9138737320899963, 0.6992068886756897]);
+}
+
+#[test]
+fn state_of_the_devices_stream() {
+    // Beside the CPU's 5056 bytes only where it is not at its start.
+    let mut g = Generator::new(7);
+    assert_eq!(g.device_stream(), Philox { seed: 7, offset: 0 });
+    let start = g.state();
+    g.set_device_stream(Philox { seed: 7, offset: 12 });
+    let state = g.state();
+    assert_eq!((start.len(), state.len(), &state[..5056]), (5056, 5072, &start[..]));
+    assert_eq!(state[5056..], [7, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0]);
+    let mut h = Generator::default();
+    h.set_state(&state).unwrap();
+    assert_eq!(h, g);
+    h.set_state(&start).unwrap();
+    assert_eq!(h.device_stream(), Philox { seed: 7, offset: 0 });
+    h.set_state(&state).unwrap();
+    h.manual_seed(8);
+    assert_eq!(h.device_stream(), Philox { seed: 8, offset: 0 });
+    let odd = [&state[..5064], &[3, 0, 0, 0, 0, 0, 0, 0]].concat();
+    assert!(h.set_state(&odd).unwrap_err().to_string().contains("an offset of 3"));
 }
 
 #[test]

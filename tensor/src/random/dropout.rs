@@ -38,7 +38,11 @@ impl Tensor {
         if p == 1.0 {
             return self * 0.0;
         }
-        let keep = RandomOp::Bernoulli { p: 1.0 - p };
+        // Other kinds take PyTorch's `bernoulli_`.
+        let keep = match (channels, instead) {
+            (false, Instead::Zero) => RandomOp::Keep { p: 1.0 - p },
+            _ => RandomOp::Bernoulli { p: 1.0 - p },
+        };
         let mut mask = if channels {
             let shape: Vec<usize> =
                 self.shape().iter().enumerate().map(|(d, &n)| if d < 2 { n } else { 1 }).collect();
