@@ -51,5 +51,6 @@ pub(super) fn sums(
     let layout = Layout::contiguous(&shape);
     let x = View::new(partial, out.dtype, &layout);
     let with_one = out.layout.unsqueeze(axis);
-    super::reduce::reduce(cx, ReduceOp::Sum, x, &[axis], ViewMut::new(out.storage, out.dtype, &with_one))
+    let out = ViewMut::new(out.storage, out.dtype, &with_one);
+    super::reduce::reduce(cx, ReduceOp::Sum, x, &[axis], out)
 }

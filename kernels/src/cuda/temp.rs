@@ -2,7 +2,6 @@
 
 use super::context::Context;
 use super::copy::copy;
-use super::memory::CudaBuffer;
 use crate::{DType, Layout, Result, Storage, View, ViewMut};
 
 /// A view, or a copy of it that is contiguous or of another dtype.
@@ -87,9 +86,4 @@ impl<'a> Landing<'a> {
 /// True for a row of numbers side by side.
 pub(super) fn side_by_side(l: &Layout) -> bool {
     l.is_contiguous()
-}
-
-/// Room for `n` numbers of a dtype.
-pub(super) fn room(cx: &'static Context, n: usize, dtype: DType) -> Result<CudaBuffer> {
-    cx.alloc(n * dtype.size())
 }

@@ -2,7 +2,7 @@
 //! all memory is compared, also what lies outside the views.
 
 use crate::operand::Operand;
-use crate::support::{Near, device};
+use crate::support::{Near, device, shared};
 use taper_kernels::{Backend, DType, Result, cpu::Cpu};
 
 pub const FLOATS: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
@@ -31,6 +31,7 @@ pub fn both(
     near: Near,
     f: impl Fn(&dyn Backend, &mut [Operand]) -> Result,
 ) -> Vec<Operand> {
+    let _device = shared();
     let mut host = operands.to_vec();
     f(&Cpu, &mut host).expect("the CPU's kernel");
     let Some(cuda) = device() else { return host };

@@ -9,6 +9,7 @@ use taper_kernels::{
 #[test]
 fn bytes_there_and_back() {
     let Some(b) = device() else { return };
+    let _device = shared();
     // Shorter and longer than a staging block, and than all of them.
     for len in [0, 1, 511, 1 << 20, (1 << 20) + 3, (9 << 20) + 77] {
         let bytes: Vec<u8> = (0..len).map(|i| (i * 7 + i / 256) as u8).collect();
@@ -22,6 +23,7 @@ fn bytes_there_and_back() {
 #[test]
 fn memory_is_reused() {
     let Some(b) = device() else { return };
+    let _device = shared();
     if std::env::var("TAPER_CUDA_CACHE").is_ok_and(|v| v == "0") {
         return;
     }
@@ -40,6 +42,7 @@ fn memory_is_reused() {
 #[test]
 fn out_of_memory_is_an_error() {
     let Some(b) = device() else { return };
+    let _device = shared();
     for bytes in [1usize << 50, usize::MAX] {
         match b.alloc(bytes) {
             Err(Error::OutOfMemory { device, requested, .. }) => {
@@ -71,6 +74,7 @@ fn devices_that_are_not_there() {
 #[test]
 fn memory_of_another_device_is_refused() {
     let Some(b) = device() else { return };
+    let _device = shared();
     let host = Storage::Cpu(taper_kernels::Buffer::zeroed(16));
     let layout = Layout::contiguous(&[4]);
     let mut out = b.alloc(16).unwrap();
@@ -80,13 +84,10 @@ fn memory_of_another_device_is_refused() {
     assert!(matches!(b.download(&host), Err(Error::OtherDevice { .. })));
 }
 
-/// Faults are one list per device: tests that make some run one after the other.
-static FAULTS: std::sync::Mutex<()> = std::sync::Mutex::new(());
-
 #[test]
 fn division_by_zero_is_reported_late() {
     let Some(b) = device() else { return };
-    let _one = FAULTS.lock();
+    let _device = alone();
     let layout = Layout::contiguous(&[5]);
     let x = Operand::of(&[5], DType::I32, &[1.0, 2.0, 0.0, 4.0, 5.0]);
     let zeros = x.upload(b);
@@ -115,6 +116,7 @@ fn division_by_zero_is_reported_late() {
 #[test]
 fn launches_are_cut() {
     let Some(b) = device() else { return };
+    let _device = alone();
     cuda::set_launch_limit(64);
     let rng = &mut Rng::new(9);
     for shape in [&[1000][..], &[5, 7, 11], &[3, 130]] {
@@ -134,7 +136,7 @@ fn launches_are_cut() {
 #[test]
 fn waits_are_counted_where_results_are_read() {
     let Some(b) = device() else { return };
-    let _one = FAULTS.lock();
+    let _device = alone();
     let x = Operand::of(&[100], DType::F32, &[1.5; 100]);
     let memory = x.upload(b);
     let mut out = b.alloc(400).unwrap();

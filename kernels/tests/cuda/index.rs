@@ -2,7 +2,7 @@
 
 use crate::both::*;
 use crate::operand::{Numbers, Operand};
-use crate::support::{SAME, device};
+use crate::support::{SAME, alone, device, shared};
 use taper_kernels::{Backend, DType, Error, GatherOp, Layout, Scalar, ScatterOp, Src};
 
 /// Indices below `size`, laid out anyhow.
@@ -115,6 +115,7 @@ fn no_entries() {
 #[test]
 fn indices_out_of_range_are_reported() {
     let Some(be) = device() else { return };
+    let _device = alone();
     let x = upload(&Operand::dense(&[3, 4], DType::F32, || 1.0), be);
     let mut at = Operand::dense(&[2, 5], DType::I64, || 1.0);
     at.layout = Layout::contiguous(&[5, 2]).transpose(0, 1);
@@ -142,6 +143,7 @@ fn indices_out_of_range_are_reported() {
 
 #[test]
 fn nonzero() {
+    let _device = shared();
     let mut rng = Numbers(33);
     for dtype in DType::ALL {
         for shape in [&[37, 40][..], &[3000], &[2, 3, 4, 5], &[1], &[], &[0, 3], &[5, 0]] {

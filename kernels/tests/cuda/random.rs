@@ -3,7 +3,7 @@
 
 use crate::both::upload;
 use crate::operand::{Numbers, Operand};
-use crate::support::{device, numbers};
+use crate::support::{device, numbers, shared};
 use taper_kernels::random::{Generator, Philox};
 use taper_kernels::{Backend, DType, Error, Layout, RandomOp, Result};
 
@@ -61,6 +61,7 @@ fn draw(be: &dyn Backend, op: RandomOp, g: &mut Generator, dtype: DType, n: usiz
     drawn(be, op, g, &Operand::dense(&[n], dtype, || 0.0)).unwrap()
 }
 fn drawn(be: &dyn Backend, op: RandomOp, g: &mut Generator, into: &Operand) -> Result<Vec<f64>> {
+    let _device = shared();
     let mut out = upload(into, be);
     be.random(op, g, out.view_mut())?;
     Ok(numbers(into.dtype, &be.download(&out.storage)?))

@@ -1,5 +1,7 @@
 //! Operands on both devices, and how near results must be.
 
+use std::cell::Cell;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use taper_kernels::{
     Backend, DType, Device, Layout, Result, Storage, View, ViewMut, bf16, contiguous_strides, cpu::Cpu, f16,
 };
@@ -14,6 +16,37 @@ pub fn device() -> Option<&'static dyn Backend> {
             None
         }
     }
+}
+
+static DEVICE: RwLock<()> = RwLock::new(());
+thread_local! { static HELD: Cell<bool> = const { Cell::new(false) } }
+
+/// The device, shared with other tests or not.
+#[allow(dead_code, reason = "held for their drops")]
+pub enum Hold {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+    /// This thread has it already.
+    Again,
+}
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if !matches!(self, Hold::Again) {
+            HELD.set(false);
+        }
+    }
+}
+/// For tests that others do not disturb.
+pub fn shared() -> Hold {
+    match HELD.replace(true) {
+        true => Hold::Again,
+        false => Hold::Shared(DEVICE.read().unwrap_or_else(PoisonError::into_inner)),
+    }
+}
+/// For tests that make faults, which whoever reads a result next is told of, or that change what all share.
+pub fn alone() -> Hold {
+    assert!(!HELD.replace(true), "a test asks for the device alone before anything else");
+    Hold::Alone(DEVICE.write().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Numbers that follow from a seed (xorshift64*).
@@ -211,6 +244,7 @@ pub fn compare(
     out: &Operand,
     run: impl Fn(&dyn Backend, &[View], ViewMut) -> Result,
 ) {
+    let _device = shared();
     let [want, got] = [&Cpu as &dyn Backend, cuda].map(|b| {
         let memory: Vec<Storage> = inputs.iter().map(|x| x.upload(b)).collect();
         let views: Vec<View> =
