@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask cuda gen            compile kernels/cuda/*.cu to the committed PTX, and say what changed
+cargo xtask cuda gen --lines DIR        the same into DIR, with the lines of the sources, for reports of the
+                                emulator (TAPER_CUDA_PTX=DIR makes taper load it)
 cargo xtask cuda check [SM…]    PTX up to date; ptxas for every architecture (or those named, as 75 90)
                                 with registers, spills and shared memory against kernels.toml; math
 cargo xtask cuda math           the kernels' functions, compiled for this machine, against wider types
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).filter(|word| !required(word)).collect();
     let result = match words.as_slice() {
         ["cuda", "gen"] => cuda::generate(),
+        ["cuda", "gen", "--lines", folder] => cuda::generate_with_lines(folder.as_ref()),
         ["cuda", "check", archs @ ..] => cuda::check(archs, missing),
         ["cuda", "test", modes @ ..] => cuda::test(modes),
         ["cuda", "math"] => cuda::math(missing),

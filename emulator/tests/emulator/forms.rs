@@ -300,6 +300,9 @@ fn arithmetic(form: &str) -> Option<Row> {
         ("not", false) => row(&unary, t, &[t], move |v| write(Value::Int(!int(v[0], &owned)), &owned)),
         ("mov", _) => row(&unary, t, &[t], move |v| read_raw(v[0], &owned)),
         ("popc", false) => row(&unary, "u32", &[t], move |v| read_raw(v[0], &owned).count_ones() as u64),
+        ("clz", false) => {
+            row(&unary, "u32", &[t], move |v| u64::from(read_raw(v[0], &owned).leading_zeros() - (64 - bits)))
+        }
         ("shl", false) => row(&binary, t, &[t, "u32"], move |v| {
             let by = (v[1] as u32).min(100);
             write(Value::Int(if by >= bits { 0 } else { int(v[0], &owned) << by }), &owned)
@@ -308,12 +311,12 @@ fn arithmetic(form: &str) -> Option<Row> {
             write(Value::Int(int(v[0], &owned) >> (v[1] as u32).min(100)), &owned)
         }),
         ("bfe", false) => row(&format!("{form} $d, $a, $b, $c;"), t, &[t, "u32", "u32"], move |v| {
-            assert!(owned.starts_with('u'), "signed fields have tests of their own");
             let (at, len) = (v[1] as u32 & 255, v[2] as u32 & 255);
-            (0..len.min(64)).fold(0, |all, k| {
-                let bit = if at + k < bits { v[0] >> (at + k) & 1 } else { 0 };
-                if k < bits { all | bit << k } else { all }
-            })
+            let bit = |k: u32| v[0] >> k & 1;
+            // What the field has no bits for repeats its last one, or the number's where that comes first.
+            let signed = owned.starts_with('s') && len > 0;
+            let rest = if signed { bit((at + len - 1).min(bits - 1)) } else { 0 };
+            (0..bits).fold(0, |all, k| all | (if k < len && at + k < bits { bit(at + k) } else { rest }) << k)
         }),
         ("selp", _) => {
             let text = format!(".reg .pred %q1; setp.ne.u32 %q1, $c, 0; {form} $d, $a, $b, %q1;");

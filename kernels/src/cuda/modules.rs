@@ -47,6 +47,14 @@ ptx! {
 /// `exp_f32` of `unary_f32.ptx`.
 pub(super) type Name = (&'static str, &'static str, &'static str);
 
+/// The same module from the folder `TAPER_CUDA_PTX`, where `cargo xtask cuda gen --lines` wrote it with the lines
+/// of its source, for reports of an emulator or a profiler.
+fn with_lines(family: &str, tag: &str) -> Option<String> {
+    let folder = std::env::var_os("TAPER_CUDA_PTX")?;
+    let name = if tag.is_empty() { format!("{family}.ptx") } else { format!("{family}_{tag}.ptx") };
+    std::fs::read_to_string(std::path::Path::new(&folder).join("sm_75").join(name)).ok()
+}
+
 #[derive(Default)]
 pub(super) struct Modules {
     functions: RwLock<HashMap<Name, Function>>,
@@ -70,7 +78,7 @@ impl Modules {
                     message: format!("there is no module {family}_{tag}"),
                 })?;
                 Counters::add(&counters.modules, 1);
-                e.insert(driver.load(ptx)?)
+                e.insert(driver.load(with_lines(family, tag).as_deref().unwrap_or(ptx))?)
             }
         };
         let full = if tag.is_empty() { op.to_owned() } else { format!("{op}_{tag}") };

@@ -1,5 +1,6 @@
 //! clang: kernels to PTX, and their functions for the host.
 
+use super::compact::compact;
 use super::manifest::{Manifest, Module};
 use super::{Result, in_parallel, scratch, sources};
 use std::path::PathBuf;
@@ -62,8 +63,17 @@ fn run(command: &mut Command, what: &str) -> Result<String> {
     }
 }
 
+/// Whether PTX says which line of a source an instruction comes from; the instructions are the same.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Lines {
+    /// As it is committed.
+    Without,
+    /// For reports of the emulator or of NVIDIA's tools.
+    With,
+}
+
 /// Compiles every module.
-pub fn all(manifest: &Manifest) -> Result<Vec<Compiled<'_>>> {
+pub fn all(manifest: &Manifest, lines: Lines) -> Result<Vec<Compiled<'_>>> {
     clang("clang-19")?;
     let one = |module: &Module| {
         let mut c = Command::new("clang-19");
@@ -71,8 +81,11 @@ pub fn all(manifest: &Manifest) -> Result<Vec<Compiled<'_>>> {
         c.current_dir(sources()).args(DEVICE).args(COMMON).arg(format!("--cuda-gpu-arch={}", module.arch));
         c.args(module.dtype.as_ref().map(|d| format!("-DDTYPE={d}")))
             .args(module.defines.iter().map(|d| format!("-D{d}")));
+        if lines == Lines::With {
+            c.arg("-gline-directives-only");
+        }
         c.arg(&module.source);
-        run(&mut c, &format!("{} for {}", module.source, module.name))
+        run(&mut c, &format!("{} for {}", module.source, module.name)).map(|ptx| compact(&ptx))
     };
     let texts = in_parallel(&manifest.modules, one);
     manifest.modules.iter().zip(texts).map(|(module, ptx)| Ok(Compiled { module, ptx: ptx? })).collect()

@@ -1,5 +1,6 @@
 //! `kernels/cuda`: from sources to the committed PTX, and what is asked of it.
 
+mod compact;
 mod compile;
 mod manifest;
 mod ptxas;
@@ -8,9 +9,9 @@ mod test;
 
 pub use test::test;
 
-use compile::Compiled;
+use compile::{Compiled, Lines};
 use manifest::Manifest;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a command returns: an error's text is all that its user sees.
 pub type Result<T = ()> = std::result::Result<T, String>;
@@ -77,7 +78,7 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) ->
 /// Compiles every module and writes what differs from the committed PTX.
 pub fn generate() -> Result {
     let manifest = Manifest::load()?;
-    let compiled = compile::all(&manifest)?;
+    let compiled = compile::all(&manifest, Lines::Without)?;
     let mut changed = 0;
     for Compiled { module, ptx } in &compiled {
         let path = module.ptx_path();
@@ -87,9 +88,7 @@ pub fn generate() -> Result {
         }
         changed += 1;
         println!("{} {}", if old.is_some() { "changed" } else { "new    " }, module.file_name());
-        let dir = path.parent().expect("in a folder");
-        std::fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-        std::fs::write(&path, ptx).map_err(|e| format!("{}: {e}", path.display()))?;
+        write(&path, ptx)?;
     }
     for path in manifest::strangers(&manifest)? {
         println!("removed {}", path.display());
@@ -100,11 +99,30 @@ pub fn generate() -> Result {
     Ok(())
 }
 
+/// Compiles every module into `folder`, with the lines of its source.
+pub fn generate_with_lines(folder: &Path) -> Result {
+    let manifest = Manifest::load()?;
+    let compiled = compile::all(&manifest, Lines::With)?;
+    for Compiled { module, ptx } in &compiled {
+        write(&folder.join(module.file_name()), ptx)?;
+    }
+    println!("{} modules with lines in {}", compiled.len(), folder.display());
+    Ok(())
+}
+
+fn write(path: &Path, ptx: &str) -> Result {
+    let dir = path.parent().expect("in a folder");
+    std::fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    std::fs::write(path, ptx).map_err(|e| format!("{}: {e}", path.display()))
+}
+
 /// The PTX is what the sources give; it assembles everywhere within its budgets; functions are exact.
 pub fn check(archs: &[&str], missing: Missing) -> Result {
     let manifest = Manifest::load()?;
     let mut wrong = Vec::new();
-    if let Some(compiled) = needing(compile::all(&manifest), "PTX against its sources", missing)? {
+    if let Some(compiled) =
+        needing(compile::all(&manifest, Lines::Without), "PTX against its sources", missing)?
+    {
         for Compiled { module, ptx } in &compiled {
             if std::fs::read_to_string(module.ptx_path()).ok().as_deref() != Some(ptx) {
                 wrong.push(format!("{} is not what {} gives", module.file_name(), module.source));
