@@ -3,6 +3,7 @@
 //! The driver's library is opened when a device is first asked for. Whether it is there, and new enough, is
 //! found out before anything is called that would panic where it is not.
 
+use super::properties::Properties;
 use crate::{Device, Error, Result};
 use cudarc::driver::{DriverError, result, sys};
 use std::ffi::{CStr, CString, c_void};
@@ -127,6 +128,36 @@ impl Driver {
     /// Threads that a multiprocessor holds.
     pub fn threads_per_multiprocessor(&self) -> u32 {
         self.threads_per_multiprocessor
+    }
+
+    /// All that the driver says of the device.
+    pub fn properties(&self) -> Result<Properties> {
+        use sys::CUdevice_attribute::*;
+        let Device::Cuda(index) = self.device else { unreachable!("a driver of the CPU") };
+        let id = result::device::get(index as i32).map_err(self.failed("looking up the device"))?;
+        // SAFETY: `id` is a device. What a driver does not know of is an error, and 0 here.
+        let attribute =
+            |which| unsafe { result::device::get_attribute(id, which) }.unwrap_or(0).max(0) as u32;
+        let mut version = 0;
+        // SAFETY: the library is there, or this device would not be.
+        unsafe { sys::cuDriverGetVersion(&mut version) }
+            .result()
+            .map_err(self.failed("asking for its version"))?;
+        Ok(Properties {
+            name: self.name.clone(),
+            compute_capability: (
+                attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
+                attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR),
+            ),
+            multiprocessors: attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
+            clock_khz: attribute(CU_DEVICE_ATTRIBUTE_CLOCK_RATE),
+            memory_clock_khz: attribute(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE),
+            memory_bus_bits: attribute(CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH),
+            // SAFETY: as above.
+            memory_bytes: unsafe { result::device::total_mem(id) }.unwrap_or(0),
+            cache_bytes: attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE),
+            driver: (version as u32 / 1000, version as u32 % 1000 / 10),
+        })
     }
 
     fn failed(&self, doing: &'static str) -> impl Fn(DriverError) -> Error {

@@ -23,6 +23,7 @@ mod nonzero;
 mod norm;
 mod optimizer;
 mod pool;
+mod properties;
 mod random;
 mod reduce;
 mod scan;
@@ -35,6 +36,7 @@ mod tiles;
 pub use counters::Counts;
 pub use launch::set_launch_limit;
 pub use memory::CudaBuffer;
+pub use properties::Properties;
 
 use crate::{backend::*, random::Generator, *};
 use context::Context;
@@ -67,6 +69,11 @@ pub fn device_count() -> usize {
 /// A device's name as its driver says it (`torch.cuda.get_device_name`): an emulator says so here.
 pub fn device_name(index: usize) -> Result<&'static str> {
     Ok(backend(index)?.context.driver.name())
+}
+
+/// What a device is (`torch.cuda.get_device_properties`).
+pub fn properties(index: usize) -> Result<Properties> {
+    backend(index)?.context.driver.properties()
 }
 
 /// What has been asked of a device since the program began.

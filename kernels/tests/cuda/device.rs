@@ -21,6 +21,15 @@ fn bytes_there_and_back() {
 }
 
 #[test]
+fn it_says_what_it_is() {
+    let Some(_) = device() else { return };
+    let p = cuda::properties(0).unwrap();
+    assert_eq!(p.name, cuda::device_name(0).unwrap());
+    assert!(p.compute_capability >= (7, 5) && p.driver >= (11, 2), "{p:?}");
+    assert!(p.multiprocessors > 0 && p.memory_bytes > 1 << 30 && p.cache_bytes > 0, "{p:?}");
+}
+
+#[test]
 fn memory_is_reused() {
     let Some(b) = device() else { return };
     let _device = shared();
