@@ -38,24 +38,30 @@ impl Card {
             cores(major, minor).and_then(|c| known(2.0 * (c * p.multiprocessors) as f64 * clock));
         // Memory moves data at both edges of its clock.
         let peak_bytes = known(2.0 * p.memory_clock_khz as f64 * 1e3 * p.memory_bus_bits as f64 / 8.0);
-        let facts = vec![
+        let mut facts = vec![
             ("compute capability", format!("{major}.{minor}")),
-            ("multiprocessors", format!("{} at {:.2} GHz", p.multiprocessors, clock / 1e9)),
-            (
-                "memory",
-                format!(
-                    "{:.1} GiB, {} bits at {:.2} GHz",
-                    p.memory_bytes as f64 / (1u64 << 30) as f64,
-                    p.memory_bus_bits,
-                    p.memory_clock_khz as f64 / 1e6
-                ),
-            ),
+            ("multiprocessors", p.multiprocessors.to_string()),
+            ("memory", format!("{:.1} GiB", p.memory_bytes as f64 / (1u64 << 30) as f64)),
             ("second-level cache", format!("{:.1} MiB", p.cache_bytes as f64 / (1u64 << 20) as f64)),
             ("CUDA version of the driver", format!("{}.{}", p.driver.0, p.driver.1)),
-            ("peak, f32", peak_flops.map_or("unknown".into(), |f| format!("{:.1} TFLOP/s", f / 1e12))),
-            ("peak, memory", peak_bytes.map_or("unknown".into(), |b| format!("{:.0} GB/s", b / 1e9))),
         ];
         let emulated = p.name.contains("emulator");
+        if !emulated {
+            let unknown = || "unknown".to_string();
+            facts.extend([
+                (
+                    "clocks",
+                    format!(
+                        "{:.2} GHz, memory {:.2} GHz × {} bits",
+                        clock / 1e9,
+                        p.memory_clock_khz as f64 / 1e6,
+                        p.memory_bus_bits
+                    ),
+                ),
+                ("peak, f32", peak_flops.map_or_else(unknown, |f| format!("{:.1} TFLOP/s", f / 1e12))),
+                ("peak, memory", peak_bytes.map_or_else(unknown, |b| format!("{:.0} GB/s", b / 1e9))),
+            ]);
+        }
         Ok(Card { name: p.name, emulated, facts, peak_flops, peak_bytes })
     }
 }

@@ -19,7 +19,7 @@ fn results<M: Module>(
     let float = input.dtype().is_float();
     let x = input.to_device(device).requires_grad_(float);
     let y = forward(&module, &x);
-    (&y * weights(&y.detach())).sum().backward();
+    y.backward_with(Some(&weights(&y)), Default::default());
     let mut results = vec![("value".to_string(), y.detach())];
     results.extend(x.grad().map(|g| ("gradient of the input".to_string(), g)));
     for (name, p) in module.named_parameters() {

@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         Ok(card) => card,
         Err(e) => {
             eprintln!("gpu_acceptance: {e}");
+            eprintln!("`cargo xtask cuda test` checks the kernels without a GPU, on an emulator.");
             return ExitCode::from(2);
         }
     };

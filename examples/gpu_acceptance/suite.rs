@@ -202,7 +202,7 @@ fn pictures() -> Vec<Case> {
     }
 }
 
-/// Numbers by which results are weighed before their gradient is taken, so that it is another for each.
+/// A result's gradient, another number for each element.
 pub fn weights(like: &Tensor) -> Tensor {
     let wave = (Tensor::arange_with(0, like.numel() as i64, 1, DType::F64) * 1.7 + 0.3).cos();
     let shape: Vec<isize> = like.shape().iter().map(|&n| n as isize).collect();
@@ -220,7 +220,7 @@ impl Case {
         let y = (self.run)(&inputs);
         let mut results = vec![("value".to_string(), y.detach())];
         if y.requires_grad() {
-            (&y * weights(&y.detach())).sum().backward();
+            y.backward_with(Some(&weights(&y)), Default::default());
             let grads = inputs
                 .iter()
                 .enumerate()
