@@ -14,6 +14,9 @@ cargo xtask cuda check [SM…]    PTX up to date; ptxas for every architecture (
                                 with registers, spills and shared memory against kernels.toml; math
 cargo xtask cuda math           the kernels' functions, compiled for this machine, against wider types
 cargo xtask cuda test [MODE…]   the CUDA suites on the emulator: plain, check (as a sanitizer), shuffle (random order)
+cargo xtask cuda counts [--update]
+                                what a fixed list of calls costs on the emulator, against kernels/cuda/counts.json
+cargo xtask cuda mutants [NAME] the tests, with one barrier or mask less in the kernels whose names contain NAME
 
 Tools: clang-19 (apt-get install clang-19), ptxas (TAPER_PTXAS=path, or a wheel fetched by pip).
 A tool that is missing is skipped with a warning, or an error with --require or where CI is set.
@@ -31,6 +34,10 @@ fn main() -> ExitCode {
         ["cuda", "check", archs @ ..] => cuda::check(archs, missing),
         ["cuda", "test", modes @ ..] => cuda::test(modes),
         ["cuda", "math"] => cuda::math(missing),
+        ["cuda", "counts"] => cuda::counts(false),
+        ["cuda", "counts", "--update"] => cuda::counts(true),
+        ["cuda", "mutants"] => cuda::mutants_of(""),
+        ["cuda", "mutants", name] => cuda::mutants_of(name),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

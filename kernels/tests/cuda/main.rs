@@ -7,6 +7,7 @@
 mod both;
 mod conv;
 mod copy;
+mod counts;
 mod device;
 mod elementwise;
 mod gemm;

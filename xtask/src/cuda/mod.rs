@@ -2,11 +2,16 @@
 
 mod compact;
 mod compile;
+mod counts;
 mod manifest;
+mod mutants;
 mod ptxas;
 mod report;
+mod suite;
 mod test;
 
+pub use counts::counts;
+pub use mutants::mutants_of;
 pub use test::test;
 
 use compile::{Compiled, Lines};

@@ -5,14 +5,15 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
 
-fn cargo() -> Command {
+/// `cargo`, in this workspace.
+pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
 }
 
 /// The folder with the emulated driver, built anew.
-fn emulator() -> Result<PathBuf> {
+pub fn emulator() -> Result<PathBuf> {
     let status = cargo().args(["build", "--quiet", "--release", "-p", "ptx-emulator"]).status();
     if !status.map_err(|e| format!("building the emulator: {e}"))?.success() {
         return Err("the emulator cannot be built".into());

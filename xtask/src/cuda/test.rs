@@ -1,7 +1,8 @@
 //! The CUDA backend's tests, on the emulator of this repository.
 
-use super::{Result, root, scratch};
-use std::path::{Path, PathBuf};
+use super::suite::{cargo, emulator};
+use super::{Result, scratch};
+use std::path::Path;
 use std::process::Command;
 
 /// How the emulator runs the tests' kernels.
@@ -23,28 +24,12 @@ const SUITES: [(&str, &[&str]); 4] = [
 /// Packages of the suites, with the features they need. Always all of them, so that everything is built once.
 const PACKAGES: [&str; 4] = ["taper-kernels", "taper-nn", "taper-optim", "taper"];
 
-fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root());
-    command
-}
-
 fn run(command: &mut Command, what: &str) -> Result {
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{what}: {status}")),
         Err(e) => Err(format!("{what}: {e}")),
     }
-}
-
-/// The folder with the emulated driver, built anew.
-fn emulator() -> Result<PathBuf> {
-    run(cargo().args(["build", "--quiet", "--release", "-p", "ptx-emulator"]), "building the emulator")?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let program = target.join("release/ptx-emulator");
-    let out = Command::new(&program).output().map_err(|e| format!("{}: {e}", program.display()))?;
-    let folder = String::from_utf8_lossy(&out.stdout).trim().to_owned();
-    if folder.is_empty() { Err("the emulator names no folder".into()) } else { Ok(folder.into()) }
 }
 
 /// `cargo test` of the CUDA suites' packages. Their kernels for the CPU are compiled quickly: the emulator takes
