@@ -83,11 +83,15 @@ impl Profile {
     }
 
     /// The profile that `PTX_EMULATOR_DEVICE` names, sm_80 where it names none, with
-    /// `PTX_EMULATOR_MEMORY` bytes of memory (`512M` as well).
+    /// `PTX_EMULATOR_MEMORY` bytes of memory (`512M` as well) and `PTX_EMULATOR_MULTIPROCESSORS`.
     pub fn from_env() -> Self {
         let mut profile = understood("DEVICE", Profile::named).unwrap_or_else(Profile::sm_80);
         if let Some(memory) = understood("MEMORY", bytes) {
             profile.memory = memory;
+        }
+        let count = |v: &str| v.parse().ok().filter(|&n| n > 0 && n <= 1024);
+        if let Some(n) = understood("MULTIPROCESSORS", count) {
+            profile.multiprocessors = n;
         }
         profile
     }

@@ -82,8 +82,15 @@ fn cudarc_sees_failures() {
 fn memory_is_as_large_as_it_is_asked_to_be() {
     let (ok, text) = emulated("inner_full", &[("PTX_EMULATOR_MEMORY", "64K")]);
     assert!(ok, "{text}");
-    let (ok, text) =
-        emulated("inner_axpy", &[("PTX_EMULATOR_MEMORY", "much"), ("PTX_EMULATOR_DEVICE", "sm_99")]);
+    let (ok, text) = emulated(
+        "inner_axpy",
+        &[
+            ("PTX_EMULATOR_MEMORY", "much"),
+            ("PTX_EMULATOR_DEVICE", "sm_99"),
+            ("PTX_EMULATOR_MULTIPROCESSORS", "0"),
+        ],
+    );
+    assert!(text.contains("PTX_EMULATOR_MULTIPROCESSORS=0 is not understood"), "{text}");
     assert!(ok && text.contains("PTX_EMULATOR_MEMORY=much is not understood"), "{text}");
     assert!(text.contains("PTX_EMULATOR_DEVICE=sm_99 is not understood"), "{text}");
 }

@@ -107,19 +107,33 @@ struct Survivor {
     why: String,
 }
 
+/// Multiprocessors that the device says it has: those of its profile, and one, for which small
+/// problems are large and get the kernels of large ones.
+const DEVICES: [&str; 2] = ["", "1"];
+
+/// A test, the device it runs on (of [`DEVICES`]) and how long it took.
+type Case = (Duration, String, &'static str);
+
 /// The tests that launch a kernel, quickest first, by the kernel's name.
-type Cases = BTreeMap<String, Vec<(Duration, String)>>;
+type Cases = BTreeMap<String, Vec<Case>>;
 
 fn cases(suite: &Suite) -> Result<Cases> {
     // Golden counts compare nothing.
     let tests: Vec<String> = suite.tests()?.into_iter().filter(|t| !t.starts_with("counts::")).collect();
     let folder = scratch("cuda-mutants")?;
-    let runs = in_parallel(&tests, |test| -> Result<(Duration, Vec<String>)> {
-        let counts = folder.join(format!("{}.json", test.replace(':', "_")));
+    let tests: Vec<(&String, &'static str)> =
+        DEVICES.iter().flat_map(|&device| tests.iter().map(move |test| (test, device))).collect();
+    let runs = in_parallel(&tests, |(test, device)| -> Result<(Duration, Vec<String>)> {
+        let counts = folder.join(format!("{}{device}.json", test.replace(':', "_")));
         let _ = std::fs::remove_file(&counts);
         let start = Instant::now();
         let path = counts.display().to_string();
-        let out = suite.run(test, &[("PTX_EMULATOR_CHECK", "1"), ("PTX_EMULATOR_COUNTS", &path)])?;
+        let variables = [
+            ("PTX_EMULATOR_CHECK", "1"),
+            ("PTX_EMULATOR_COUNTS", &*path),
+            ("PTX_EMULATOR_MULTIPROCESSORS", device),
+        ];
+        let out = suite.run(test, &variables)?;
         if !out.passed {
             return Err(format!("{test} fails without any mutation: {}", complaint(&out.text)));
         }
@@ -133,11 +147,11 @@ fn cases(suite: &Suite) -> Result<Cases> {
         Ok((start.elapsed(), kernels))
     });
     let mut out = Cases::new();
-    for (test, run) in tests.into_iter().zip(runs) {
+    for ((test, device), run) in tests.into_iter().zip(runs) {
         match run {
             Ok((time, kernels)) => {
                 for kernel in kernels {
-                    out.entry(kernel).or_default().push((time, test.clone()));
+                    out.entry(kernel).or_default().push((time, test.clone(), device));
                 }
             }
             // It would seem to notice everything.
@@ -173,11 +187,12 @@ fn fate(suite: &Suite, cases: &Cases, mutant: &Mutant) -> Result<Fate> {
     let mut reached = false;
     // Then in other orders of warps and lanes.
     for seed in ["", "1", "2"] {
-        for (_, test) in tests {
+        for (_, test, device) in tests {
             let mut variables = vec![
                 ("PTX_EMULATOR_CHECK", "1"),
                 ("PTX_EMULATOR_MUTATE", variable.as_str()),
                 ("PTX_EMULATOR_LIMIT", "50000000"),
+                ("PTX_EMULATOR_MULTIPROCESSORS", *device),
             ];
             if !seed.is_empty() {
                 variables.push(("PTX_EMULATOR_SHUFFLE", seed));
@@ -208,6 +223,8 @@ pub fn mutants_of(filter: &str) -> Result {
         let ptx = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         all.extend(mutants(&ptx).into_iter().filter(|m| m.kernel.contains(filter)));
     }
+    // What can hide comes first.
+    all.sort_by_key(|m| m.mask);
     let suite = Suite::build()?;
     let cases = cases(&suite)?;
     println!(
