@@ -3,7 +3,7 @@
 use crate::{ALONE, device};
 use taper::kernels::cuda;
 use taper::nn::{Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, sequential};
-use taper::optim::{Adam, SGD};
+use taper::optim::{Adam, SGD, SGDOptions};
 use taper::prelude::*;
 
 /// The network of `examples/fashion_mnist`, narrower.
@@ -51,8 +51,10 @@ fn losses_are_the_cpus() {
     let Some(cuda) = device() else { return };
     let _shared = ALONE.write();
     type Make = fn(Vec<nn::Parameter>) -> Box<dyn Optimizer>;
-    let makers: [Make; 2] =
-        [|p| Box::new(Adam::new(p, 3e-3)), |p| Box::new(SGD::builder(p, 0.05).momentum(0.9).build())];
+    let makers: [Make; 2] = [
+        |p| Box::new(Adam::new(p, 3e-3)),
+        |p| Box::new(SGD::with(p, SGDOptions { lr: 0.05, momentum: 0.9, ..Default::default() })),
+    ];
     for make in makers {
         let (here, there) = (train(Device::Cpu, 8, make), train(cuda, 8, make));
         for (step, (a, b)) in here.iter().zip(&there).enumerate() {
