@@ -32,7 +32,7 @@ fn operands_on_two_devices() {
         ("gather", &|| drop(there.gather(0, &tensor([[0, 1]])))),
         ("conv2d", &|| {
             let x = there.reshape([1, 1, 2, 2]);
-            drop(x.conv2d(&here.reshape([1, 1, 2, 2]), None::<&Tensor>, 1))
+            drop(x.conv2d(&here.reshape([1, 1, 2, 2]), None, Default::default()))
         }),
         ("layer_norm", &|| drop(F::layer_norm(&there, [2], Some(&Tensor::ones(2)), None, 1e-5))),
         ("add_", &|| {
@@ -61,7 +61,9 @@ fn what_only_the_device_sees_is_reported_when_the_host_waits() {
     let scores = Tensor::zeros_with([3, 5], cuda);
     let wrong = tensor([1, 7, 2]).to_device(cuda);
     let loss = F::cross_entropy(&scores, &wrong);
-    let text = message(|| drop(loss.item()));
+    let text = message(|| {
+        loss.item();
+    });
     assert!(text.contains("index 7") && text.contains("size 5") && text.contains("entry 1"), "{text}");
 
     let rows = Tensor::zeros_with([4, 2], cuda);

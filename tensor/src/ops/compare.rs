@@ -82,6 +82,10 @@ impl Tensor {
         let (mut a, mut b) = (a.into(), b.into());
         let dtype = result_type(&a, &b);
         let p = Pair::with_dtype(name, &mut a, &mut b, dtype)?;
+        let tensors = p.a.tensor().is_some() || p.b.tensor().is_some();
+        if tensors && p.device != condition.device() {
+            return Err(Error::Device { op: name, a: condition.device(), b: p.device });
+        }
         let shape = broadcast_shapes(condition.shape(), &p.shape).ok_or_else(|| {
             let message = format!(
                 "the condition's shape {:?} does not broadcast with {:?}",
