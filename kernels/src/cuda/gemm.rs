@@ -174,7 +174,7 @@ impl Problem {
     fn turn(&mut self) {
         let p = &mut self.p;
         let columns_first = p.out.out_near != 1 && p.out.out_row == 1 && p.out.rows > 1;
-        if !columns_first && !(p.out.cols <= FEW && p.out.rows > FEW) {
+        if !(columns_first || p.out.cols <= FEW && p.out.rows > FEW) {
             return;
         }
         std::mem::swap(&mut p.a, &mut p.b);

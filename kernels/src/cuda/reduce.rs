@@ -181,16 +181,20 @@ fn launch(
     }
     // Outputs side by side in the input are made side by side, if what is folded is not.
     let beside = keep_step.last() == Some(&1) && fold_step.last() != Some(&1) && outputs >= COLUMNS;
-    let (teams, members) = match (beside, folded) {
-        (true, _) => (COLUMNS, THREADS as usize / COLUMNS),
-        (false, ..=1024) => (THREADS as usize / 32, 32),
-        (false, _) => (1, THREADS as usize),
+    let members = match (beside, fold_step.last()) {
+        (true, _) => THREADS as usize / COLUMNS,
+        // A line that lies along memory: some eight elements a thread.
+        (false, Some(1)) => folded.div_ceil(8).next_power_of_two().min(THREADS as usize),
+        (false, _) if folded <= 1024 => 32,
+        (false, _) => THREADS as usize,
     };
+    let teams = THREADS as usize / members;
     p.team = if beside { 0 } else { members as u32 };
     let groups = outputs.div_ceil(teams);
     if groups < BUSY && folded > 2 * EACH * members {
         let chunks = (BUSY / groups).min(folded / (EACH * members)).max(1);
-        p.chunk = folded.div_ceil(chunks) as u32;
+        // Whole vectors.
+        p.chunk = folded.div_ceil(chunks).next_multiple_of(4) as u32;
         p.chunks = folded.div_ceil(p.chunk as usize) as u32;
     }
     let partial = |bytes: usize| -> Result<Option<CudaBuffer>> {

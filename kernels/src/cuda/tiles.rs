@@ -97,7 +97,7 @@ mod tests {
                 let c = of(rows, cols, k, 1);
                 assert!(c.splits >= 1 && c.splits as u64 * c.chunk as u64 >= k as u64, "{c:?} of {k}");
                 assert!(
-                    c.splits == 1 || (c.splits - 1) * c.chunk < k && c.chunk % DEPTH == 0,
+                    c.splits == 1 || (c.splits - 1) * c.chunk < k && c.chunk.is_multiple_of(DEPTH),
                     "{c:?} of {k}"
                 );
             }
