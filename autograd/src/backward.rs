@@ -80,6 +80,8 @@ pub(crate) struct Walk<V: Value> {
     options: BackwardOptions,
     anomaly: bool,
     pub targets: Option<Targets<V>>,
+    /// The newest node that waits, apart from the others: a chain needs no tree.
+    newest: Option<Pending<V>>,
     pending: BTreeMap<u64, Pending<V>>,
 }
 
@@ -91,7 +93,7 @@ struct Pending<V: Value> {
 
 impl<V: Value> Walk<V> {
     pub fn new(options: BackwardOptions, targets: Option<Targets<V>>) -> Self {
-        Walk { options, anomaly: is_anomaly_enabled(), targets, pending: BTreeMap::new() }
+        Walk { options, anomaly: is_anomaly_enabled(), targets, newest: None, pending: BTreeMap::new() }
     }
 
     pub fn start(&mut self, roots: &[V], seeds: &[Option<V>]) -> Result<(), BackwardError> {
@@ -114,7 +116,7 @@ impl<V: Value> Walk<V> {
 
     pub fn run(&mut self) -> Result<(), BackwardError> {
         let _mode = set_grad_enabled(self.options.create_graph);
-        while let Some((_, Pending { node, grad })) = self.pending.pop_last() {
+        while let Some(Pending { node, grad }) = self.pop() {
             let mut grad = grad.expect("present outside push");
             for hook in node.hooks() {
                 if let Some(new) = guarded(&node, || hook(&grad))? {
@@ -240,18 +242,36 @@ impl<V: Value> Walk<V> {
         if self.options.create_graph || grad.node().is_none() { grad } else { grad.with_node(None) }
     }
 
+    fn pop(&mut self) -> Option<Pending<V>> {
+        self.newest.take().or_else(|| Some(self.pending.pop_last()?.1))
+    }
+
     fn push(&mut self, to: &Arc<Node<V>>, grad: V) {
         let grad = self.settle(grad);
-        match self.pending.entry(to.seq()) {
-            Entry::Vacant(entry) => {
-                entry.insert(Pending { node: to.clone(), grad: Some(grad) });
+        let seq = to.seq();
+        let newest = match &self.newest {
+            Some(newest) => Some(newest.node.seq()),
+            None => self.pending.last_key_value().map(|(&seq, _)| seq),
+        };
+        let new = |grad| Pending { node: to.clone(), grad: Some(grad) };
+        if newest.is_none_or(|newest| seq > newest) {
+            if let Some(old) = self.newest.replace(new(grad)) {
+                self.pending.insert(old.node.seq(), old);
             }
-            Entry::Occupied(mut entry) => {
-                let slot = &mut entry.get_mut().grad;
-                let old = slot.take().expect("present outside push");
-                *slot = Some(sum(old, &grad));
-            }
+            return;
         }
+        let waiting = match &mut self.newest {
+            Some(pending) if newest == Some(seq) => pending,
+            _ => match self.pending.entry(seq) {
+                Entry::Vacant(entry) => {
+                    entry.insert(new(grad));
+                    return;
+                }
+                Entry::Occupied(entry) => entry.into_mut(),
+            },
+        };
+        let old = waiting.grad.take().expect("present outside push");
+        waiting.grad = Some(sum(old, &grad));
     }
 }
 

@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Below this much work per piece (in units of about a nanosecond) a thread hand-over costs more than it saves.
-pub const GRAIN: usize = if cfg!(miri) { 16 } else { 20_000 };
+/// Costs are those of 256-bit vectors from memory; from a cache, 512-bit ones take a third of them.
+pub const GRAIN: usize = if cfg!(miri) { 16 } else { 8_000 };
 
 /// Calls `f` with pieces that cover `0..n`. A piece is a multiple of `align` long (but the last),
 /// sized so that `cost_per_item` (nanoseconds, roughly) times its length reaches [`GRAIN`];

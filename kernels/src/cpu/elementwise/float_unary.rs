@@ -1,6 +1,6 @@
 //! Unary kernels on f32 and f64.
 
-use super::loops::map1;
+use super::loops::{map_side, map1};
 use crate::cpu::math::{self, Math, lanes, pick, splat_like};
 use crate::cpu::simd::prelude::*;
 use crate::{Scalar, UnaryOp, simd};
@@ -49,7 +49,10 @@ pub(super) unsafe fn kernel<T: Math>(op: UnaryOp, x: *const u8, out: *mut u8, n:
         Erf => each!(v => math::erf(v)),
         Sigmoid => each!(v => math::sigmoid(v)),
         Relu => each!(v => pick(v.simd_lt(T::ZERO), splat_like(v, T::ZERO), v)),
-        Gelu => each!(v => math::gelu(v)),
+        // SAFETY: as promised by the caller.
+        Gelu => {
+            simd!(s => unsafe { map_side::<_, T, 4>(s, x, out, n, streamed, #[inline(always)] |v| math::gelu(v)) })
+        }
         GeluTanh => each!(v => math::gelu_tanh(v)),
         Silu => each!(v => math::silu(v)),
         Softplus => each!(v => math::softplus(v)),

@@ -21,21 +21,65 @@ pub(crate) unsafe fn map1<S: Simd, T: Math>(
     streamed: bool,
     f: impl Fn(V<S, T>) -> V<S, T>,
 ) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        map_side(
+            s,
+            x,
+            out,
+            n,
+            streamed,
+            #[inline(always)]
+            |[v]| [f(v)],
+        )
+    }
+}
+
+/// As [`map1`], with `U` vectors side by side.
+///
+/// # Safety
+/// As [`map1`].
+#[inline(always)]
+pub(crate) unsafe fn map_side<S: Simd, T: Math, const U: usize>(
+    s: S,
+    x: *const T,
+    out: *mut T,
+    n: usize,
+    streamed: bool,
+    f: impl Fn([V<S, T>; U]) -> [V<S, T>; U],
+) {
     let w = V::<S, T>::LEN;
     let streamed = streamed && out.addr().is_multiple_of(size_of::<V<S, T>>());
     let mut i = 0;
-    while i + w <= n {
+    while i + U * w <= n {
         // SAFETY: whole vectors inside the `n` elements.
-        unsafe { put::<S, T>(s, f(load::<S, T>(s, x.add(i))), out.add(i), streamed) };
-        i += w;
+        unsafe {
+            let mut v = [load::<S, T>(s, x.add(i)); U];
+            for u in 1..U {
+                v[u] = load::<S, T>(s, x.add(i + u * w));
+            }
+            let y = f(v);
+            for u in 0..U {
+                put::<S, T>(s, y[u], out.add(i + u * w), streamed);
+            }
+        }
+        i += U * w;
     }
     if i < n {
-        let mut pad = [T::ONE; WIDEST];
-        // SAFETY: `n - i < w ≤ WIDEST` elements.
+        let mut pad = [[T::ONE; WIDEST]; U];
+        let rest = pad.as_mut_ptr().cast::<T>();
+        // SAFETY: fewer than `U·w` elements, and room for `U` vectors.
         unsafe {
-            pad.as_mut_ptr().copy_from_nonoverlapping(x.add(i), n - i);
-            store::<S, T>(f(load::<S, T>(s, pad.as_ptr())), pad.as_mut_ptr());
-            out.add(i).copy_from_nonoverlapping(pad.as_ptr(), n - i);
+            rest.copy_from_nonoverlapping(x.add(i), n - i);
+            let mut v = [load::<S, T>(s, rest); U];
+            for u in 1..U {
+                v[u] = load::<S, T>(s, rest.add(u * w));
+            }
+            let y = f(v);
+            for u in 0..U {
+                store::<S, T>(y[u], rest.add(u * w));
+            }
+            out.add(i).copy_from_nonoverlapping(rest, n - i);
         }
     }
 }

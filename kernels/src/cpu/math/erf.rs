@@ -23,15 +23,29 @@ fn normal_cdf<S: Simd, V: Vf<S>>(x: V) -> V {
     fma(e, V::Element::HALF, V::Element::HALF)
 }
 
-/// `x·Φ(x)`.
+/// `x·Φ(x)`, of several vectors side by side.
 #[inline(always)]
-pub(crate) fn gelu<S: Simd, V: Vf<S>>(x: V) -> V {
+pub(crate) fn gelu<S: Simd, V: Vf<S>, const U: usize>(x: [V; U]) -> [V; U] {
+    let mut y = x;
     if V::Element::LOG2_TAIL.is_empty() {
-        return x * normal_cdf(x);
+        for u in 0..U {
+            y[u] *= normal_cdf(x[u]);
+        }
+        return y;
     }
     // Φ(−|x|) as a power of 2 needs no cases and no division, and keeps its digits where it is small.
-    let a = x.abs();
-    x * mirrored(x, half_exp2(a * poly(a, V::Element::LOG2_TAIL)))
+    for u in 0..U {
+        y[u] = x[u].abs();
+    }
+    let p = poly_side(y, V::Element::LOG2_TAIL);
+    for u in 0..U {
+        y[u] *= p[u];
+    }
+    let tail = half_exp2(y);
+    for u in 0..U {
+        y[u] = x[u] * mirrored(x[u], tail[u]);
+    }
+    y
 }
 
 /// `g·(Φ(x) + x·φ(x))`.
@@ -45,7 +59,7 @@ pub(crate) fn gelu_grad<S: Simd, V: Vf<S>>(g: V, x: V) -> V {
     // Beyond, the bell is 0; the polynomial must not be ∞ there.
     let (a, max) = (x.abs(), splat_like(x, V::Element::BELL_MAX));
     let a = pick(a.simd_gt(max), max, a);
-    let half_bell = half_exp2(a * a * V::Element::lit(-0.5 * LOG2_E));
+    let [half_bell] = half_exp2([a * a * V::Element::lit(-0.5 * LOG2_E)]);
     g * mirrored(x, half_bell * poly(a, V::Element::GELU_SLOPE))
 }
 

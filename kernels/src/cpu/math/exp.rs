@@ -33,13 +33,21 @@ pub(crate) fn exp<S: Simd, V: Vf<S>>(x: V) -> V {
 
 /// `2ˣ/2` for `x ≤ 0`; 0 below the normal numbers.
 #[inline(always)]
-pub(super) fn half_exp2<S: Simd, V: Vf<S>>(x: V) -> V {
-    let least = splat_like(x, V::Element::LEAST_EXPONENT);
-    let x = pick(x.simd_lt(least), least, x);
-    let magic = splat_like(x, V::Element::MAGIC_BIASED - V::Element::ONE);
-    let biased = x + magic;
-    let power = V::from_bits(biased.to_bits() << V::Element::MANTISSA);
-    poly(x - (biased - magic), V::Element::EXP2) * power
+pub(super) fn half_exp2<S: Simd, V: Vf<S>, const U: usize>(x: [V; U]) -> [V; U] {
+    let (mut x, mut power) = (x, x);
+    for u in 0..U {
+        let least = splat_like(x[u], V::Element::LEAST_EXPONENT);
+        let magic = splat_like(x[u], V::Element::MAGIC_BIASED - V::Element::ONE);
+        x[u] = pick(x[u].simd_lt(least), least, x[u]);
+        let biased = x[u] + magic;
+        power[u] = V::from_bits(biased.to_bits() << V::Element::MANTISSA);
+        x[u] -= biased - magic;
+    }
+    let mut y = poly_side(x, V::Element::EXP2);
+    for u in 0..U {
+        y[u] *= power[u];
+    }
+    y
 }
 
 /// `eˣ·2^LIFT` for `x ≤ 0` (or NaN), without the cases of the other side. What underflows by less than

@@ -142,10 +142,23 @@ fn emulated_fma<S: Simd, V: Vf<S>>(a: V, b: V, c: V) -> V {
 /// `Σ c[i]·xⁱ`.
 #[inline(always)]
 pub(crate) fn poly<S: Simd, V: Vf<S>>(x: V, c: &[V::Element]) -> V {
+    let [p] = poly_side([x], c);
+    p
+}
+
+/// [`poly`] of several vectors, step by step side by side: one after the other, the steps that wait for the
+/// one before fill the processor's queue.
+#[inline(always)]
+fn poly_side<S: Simd, V: Vf<S>, const U: usize>(x: [V; U], c: &[V::Element]) -> [V; U] {
     let (last, rest) = c.split_last().expect("a polynomial has a coefficient");
-    let mut p = V::splat(x.token(), *last);
+    let mut p = x;
+    for u in 0..U {
+        p[u] = V::splat(x[u].token(), *last);
+    }
     for &k in rest.iter().rev() {
-        p = fma(p, x, k);
+        for u in 0..U {
+            p[u] = fma(p[u], x[u], k);
+        }
     }
     p
 }

@@ -156,31 +156,32 @@ impl<T: Number, const UP: bool> Fold for Extreme<T, UP> {
     }
 }
 impl<T: Number, const UP: bool> Extreme<T, UP> {
-    /// The extreme and the NaNs apart, so that each takes one instruction per vector.
+    /// The extreme, and apart from it whether there is a NaN: a NaN that is chosen itself is chosen by its
+    /// address, one number at a time.
     #[inline(always)]
     fn lanes<const L: usize>(x: &[T]) -> T {
-        let (mut best, mut nan) = ([Self::init(); L], [T::ZERO; L]);
+        let (mut best, mut nan) = ([Self::init(); L], [0; L]);
         let (chunks, rest) = x.as_chunks::<L>();
         for c in chunks {
             for l in 0..L {
                 let more = if UP { c[l] > best[l] } else { c[l] < best[l] };
                 best[l] = if more { c[l] } else { best[l] };
-                nan[l] = if c[l].unordered() { c[l] } else { nan[l] };
             }
+            for l in 0..L {
+                nan[l] |= c[l].unordered() as u32;
+            }
+        }
+        if nan.iter().fold(0, |a, b| a | b) != 0 {
+            return *x.iter().find(|v| v.unordered()).expect("one was seen");
         }
         let mut half = L / 2;
         while half > 0 {
             for l in 0..half {
                 best[l] = Self::step(best[l], best[l + half], 0);
-                nan[l] = if nan[l].unordered() { nan[l] } else { nan[l + half] };
             }
             half /= 2;
         }
-        let mut acc = if nan[0].unordered() { nan[0] } else { best[0] };
-        for &v in rest {
-            acc = Self::step(acc, v, 0);
-        }
-        acc
+        rest.iter().fold(best[0], |acc, &v| Self::step(acc, v, 0))
     }
 }
 
