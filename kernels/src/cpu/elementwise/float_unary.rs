@@ -19,6 +19,10 @@ pub(super) unsafe fn kernel<T: Math>(op: UnaryOp, x: *const u8, out: *mut u8, n:
             simd!($s => unsafe { map1::<_, T>($s, x, out, n, streamed, #[inline(always)] |$v| $e) })
         };
         ($v:ident => $e:expr) => { each!(s, $v => $e) };
+        ($n:literal side by side, $v:ident => $e:expr) => {
+            // SAFETY: as promised by the caller.
+            simd!(s => unsafe { map_side::<_, T, $n>(s, x, out, n, streamed, #[inline(always)] |$v| $e) })
+        };
     }
     match op {
         Neg => each!(v => -v),
@@ -49,10 +53,7 @@ pub(super) unsafe fn kernel<T: Math>(op: UnaryOp, x: *const u8, out: *mut u8, n:
         Erf => each!(v => math::erf(v)),
         Sigmoid => each!(v => math::sigmoid(v)),
         Relu => each!(v => pick(v.simd_lt(T::ZERO), splat_like(v, T::ZERO), v)),
-        // SAFETY: as promised by the caller.
-        Gelu => {
-            simd!(s => unsafe { map_side::<_, T, 4>(s, x, out, n, streamed, #[inline(always)] |v| math::gelu(v)) })
-        }
+        Gelu => each!(4 side by side, v => math::gelu(v)),
         GeluTanh => each!(v => math::gelu_tanh(v)),
         Silu => each!(v => math::silu(v)),
         Softplus => each!(v => math::softplus(v)),
