@@ -106,6 +106,24 @@ fn large_tiles() {
     }
 }
 
+/// Gradients that fill tiles of 128 × 128, which a device with few multiprocessors takes for them.
+#[test]
+fn gradients_of_large_tiles() {
+    let mut rng = Numbers(13);
+    let c = case([2, 14, 8, 8], 128, [3, 3], [[1, 1], [1, 1], [1, 1]], 1);
+    let mut make = |shape: &[usize]| Operand::dense(shape, DType::F32, || rng.value());
+    let (x, w, y) = (make(&c.x), make(&c.weight()), make(&c.output()));
+    let near = near(DType::F32, 16.0 + c.addends() as f64);
+    both(&[y.clone(), w.clone(), x.clone()], near, |be, o| {
+        let [g, w, dx] = o else { panic!("three") };
+        be.conv(ConvOp::InputGrad { g: g.view(), w: w.view() }, c.p, dx.view_mut())
+    });
+    both(&[y, x, w], near, |be, o| {
+        let [g, x, dw] = o else { panic!("three") };
+        be.conv(ConvOp::WeightGrad { g: g.view(), x: x.view() }, c.p, dw.view_mut())
+    });
+}
+
 #[test]
 fn nothing_to_sum_and_integers() {
     let p = ConvParams { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 };

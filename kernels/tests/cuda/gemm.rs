@@ -104,6 +104,22 @@ fn few_rows_and_few_columns() {
 }
 
 #[test]
+fn few_rows_of_integers() {
+    let mut rng = Numbers(6);
+    for dtype in [DType::U8, DType::I32, DType::I64] {
+        for [m, n, k] in [[5, 300, 100], [8, 33, 40], [1, 64, 300]] {
+            let operands = [
+                factor(&mut rng, m, k, false, dtype),
+                factor(&mut rng, k, n, false, dtype),
+                factor(&mut rng, m, n, false, dtype),
+                factor(&mut rng, m, n, false, dtype),
+            ];
+            both(&operands, near(dtype, 1.0), |be, o| run(o, be, false, false, Activation::None));
+        }
+    }
+}
+
+#[test]
 fn activations() {
     let mut rng = Numbers(4);
     use Activation::*;
