@@ -20,12 +20,17 @@ ld.global.f32 %f2, [%rd5]; ld.global.f32 %f3, [%rd4]; fma.rn.f32 %f4, %f1, %f2, 
 st.global.f32 [%rd4], %f4; ret; }
 ";
 
-/// The library that cargo built beside this test.
+/// The library that cargo built beside this test: `cargo test` leaves it in one folder, `cargo build` in the
+/// other, and the newer one is meant.
 fn library() -> PathBuf {
     let exe = std::env::current_exe().unwrap();
     let deps = exe.parent().unwrap();
-    let beside = |folder: &Path| Some(folder.join("libptx_emulator.so")).filter(|p| p.exists());
-    beside(deps.parent().unwrap()).or_else(|| beside(deps)).expect("cargo builds the cdylib with its tests")
+    let built = |folder: &Path| {
+        let path = folder.join("libptx_emulator.so");
+        Some((std::fs::metadata(&path).ok()?.modified().ok()?, path))
+    };
+    let newest = [deps.parent().unwrap(), deps].into_iter().filter_map(built).max();
+    newest.expect("cargo builds the cdylib with its tests").1
 }
 
 /// Runs one of the ignored tests below in its own process, with the emulator as its driver.
