@@ -36,7 +36,16 @@ struct Conv {
     u32 splits, chunk;
 };
 
-// The left factor: ANYHOW, with two steps along k.
+// Both factors are fetched as ANYHOW: of one row or column, SHARE neighbours along k.
+template <class S> DEVICE u32 share_place() {
+    return thread_x() / S::SIZE * S::SHARE * S::ROW + thread_x() % S::SIZE;
+}
+template <class S> DEVICE void put_share(F* to, const F (&share)[S::SHARE]) {
+#pragma unroll
+    for (u32 i = 0; i < S::SHARE; i++) to[i * S::ROW] = share[i];
+}
+
+// The left factor, with two steps along k.
 template <class S> struct Left {
     const T* from;
     bool inside;
@@ -59,11 +68,6 @@ template <class S> struct Left {
                 far++;
             }
         }
-    }
-    METHOD void put(typename S::Rows& rows) const {
-#pragma unroll
-        for (u32 i = 0; i < S::SHARE; i++)
-            rows[thread_x() / S::SIZE * S::SHARE + i][thread_x() % S::SIZE] = share[i];
     }
 };
 
@@ -132,11 +136,6 @@ template <class S, Product P> struct Right {
             advance(k, lines, line.size);
         }
     }
-    METHOD void put(typename S::Rows& rows) const {
-#pragma unroll
-        for (u32 i = 0; i < S::SHARE; i++)
-            rows[thread_x() / S::SIZE * S::SHARE + i][thread_x() % S::SIZE] = share[i];
-    }
 };
 
 struct Block { u32 part, group, split, row, col; };
@@ -159,8 +158,9 @@ template <int SIDE, Product P> DEVICE void conv(const Conv& p) {
     Left<S> left(p, p.left + at.group * p.left_group, at.row);
     Right<S, P> right(p, p.picture + at.group * p.picture_group, at.col);
     block_product<S, F>(
-        begin, end, [&](u32 k) { left.fetch(p, k, end); }, [&](typename S::Rows& rows) { left.put(rows); },
-        [&](u32 k) { right.fetch(p, k, end); }, [&](typename S::Rows& rows) { right.put(rows); },
+        begin, end, share_place<S>(), share_place<S>(), [&](u32 k, bool) { if (k < end) left.fetch(p, k, end); },
+        [&](F* to) { put_share<S>(to, left.share); }, [&](u32 k, bool) { if (k < end) right.fetch(p, k, end); },
+        [&](F* to) { put_share<S>(to, right.share); },
         [&] {
             const Block at = block_of<S>(p, block_x_again());
             const u64 matrix = (u64)p.out.rows * p.out.cols;

@@ -84,8 +84,9 @@ template <int SIDE, Along LEFT, Along RIGHT> DEVICE void gemm(const Gemm& p) {
     Factor<T, S, LEFT> left(p.a + s.a, p.a_row, p.a_k, at.row, p.out.rows, begin);
     Factor<T, S, RIGHT> right(p.b + s.b, p.b_col, p.b_k, at.col, p.out.cols, begin);
     block_product<S, F>(
-        begin, end, [&](u32 k) { left.fetch(k, end); }, [&](typename S::Rows& rows) { left.put(rows); },
-        [&](u32 k) { right.fetch(k, end); }, [&](typename S::Rows& rows) { right.put(rows); },
+        begin, end, left.place(), right.place(), [&](u32 k, bool whole) { left.fetch(k, end, whole); },
+        [&](F* to) { left.put(to); }, [&](u32 k, bool whole) { right.fetch(k, end, whole); },
+        [&](F* to) { right.put(to); },
         [&] {
             const Place at = place<S>(p, block_x_again());
             const Starts s = starts(p, at.batch);

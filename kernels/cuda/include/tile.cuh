@@ -41,7 +41,6 @@ template <class T, class S, Along A> struct Factor {
     static constexpr u32 V = A == ANYHOW ? 1 : S::VECTOR, PASSES = S::SHARE / V;
     // Of pass 0; the others fetch the same rows or columns, some k further on.
     const T* from;
-    bool inside;
     i64 step;
     F share[S::SHARE];
 
@@ -60,49 +59,60 @@ template <class T, class S, Along A> struct Factor {
         return thread_x() % S::SIZE;
     }
 
+    // Rows and columns that do not exist read the first one: their results go nowhere.
     METHOD Factor(const T* data, i64 outer_step, i64 k_step, u32 first, u32 count, u32 k) {
         step = A == ALONG_K ? 1 : k_step;
         u32 outer = first + outer_of(0);
-        inside = outer < count;
+        outer = outer < count ? outer : 0;
         from = data + (i64)outer * outer_step + (i64)(k + k_of(0)) * step;
     }
     // The thread's share of the tile at k = `at`; the next call is for the next tile.
-    METHOD void fetch(u32 at, u32 end) {
+    METHOD void fetch(u32 at, u32 end, bool whole) {
+        if (__builtin_expect(whole, 1)) {
 #pragma unroll
-        for (u32 i = 0; i < PASSES; i++) {
-            const T* p = from + (i64)(k_of(i) - k_of(0)) * step;
-            if (inside && at + k_of(i) < end) {
-                Vec<T, V> v = load_vector<T, V>(p);
+            for (u32 i = 0; i < PASSES; i++) load(i);
+        } else {
 #pragma unroll
-                for (u32 j = 0; j < V; j++) share[i * V + j] = factor(v.at[j]);
-            } else {
+            for (u32 i = 0; i < PASSES; i++) {
+                if (at + k_of(i) < end) {
+                    load(i);
+                } else {
 #pragma unroll
-                for (u32 j = 0; j < V; j++) share[i * V + j] = F(0);
+                    for (u32 j = 0; j < V; j++) share[i * V + j] = F(0);
+                }
             }
+            // Else clang joins these loads with those above.
+            asm volatile("");
         }
         from += S::DEPTH * step;
     }
-    METHOD void put(typename S::Rows& rows) const {
+    METHOD void load(u32 i) {
+        const Vec<T, V> v = load_vector<T, V>(from + (i64)(k_of(i) - k_of(0)) * step);
+#pragma unroll
+        for (u32 j = 0; j < V; j++) share[i * V + j] = factor(v.at[j]);
+    }
+    // Where a thread's share begins in a tile.
+    static METHOD u32 place() { return k_of(0) * S::ROW + outer_of(0); }
+    METHOD void put(F* to) const {
         if constexpr (A == ALONG_OUTER) {
 #pragma unroll
             for (u32 i = 0; i < PASSES; i++) {
                 Vec<F, V> v;
 #pragma unroll
                 for (u32 j = 0; j < V; j++) v.at[j] = share[i * V + j];
-                store_vector(&rows[k_of(i)][outer_of(i)], v);
+                store_vector(to + (k_of(i) - k_of(0)) * S::ROW, v);
             }
         } else {
 #pragma unroll
             for (u32 i = 0; i < PASSES; i++)
 #pragma unroll
-                for (u32 j = 0; j < V; j++) rows[k_of(i) + j][outer_of(i)] = share[i * V + j];
+                for (u32 j = 0; j < V; j++) to[(k_of(i) - k_of(0) + j) * S::ROW] = share[i * V + j];
         }
     }
 };
 
 // The fused multiply-adds of half a tile.
-template <class S, class F> DEVICE void multiply(F (&sum)[S::SIDE][S::SIDE], const typename S::Rows& a,
-                                                 const typename S::Rows& b, u32 half, u32 row, u32 col) {
+template <class S, class F> DEVICE void multiply(F (&sum)[S::SIDE][S::SIDE], const F* a, const F* b, u32 half) {
     constexpr u32 V = S::VECTOR, GROUPS = S::SIDE / V;
 #pragma unroll
     for (u32 i = 0; i < S::DEPTH / 2; i++) {
@@ -110,8 +120,8 @@ template <class S, class F> DEVICE void multiply(F (&sum)[S::SIDE][S::SIDE], con
         Vec<F, V> x[GROUPS], y[GROUPS];
 #pragma unroll
         for (u32 g = 0; g < GROUPS; g++) {
-            x[g] = load_vector<F, V>(&a[k][row + g * 4 * V]);
-            y[g] = load_vector<F, V>(&b[k][col + g * 8 * V]);
+            x[g] = load_vector<F, V>(a + (k * S::ROW + g * 4 * V));
+            y[g] = load_vector<F, V>(b + (k * S::ROW + g * 8 * V));
         }
 #pragma unroll
         for (u32 i = 0; i < S::SIDE; i++)
@@ -121,15 +131,18 @@ template <class S, class F> DEVICE void multiply(F (&sum)[S::SIDE][S::SIDE], con
     }
 }
 
-// The block's product over k in [begin, end). `fetch_left` and `fetch_right` bring the thread's share of the
-// tile at a k into registers, `put_…` writes it to shared memory. Then what `results()` returns takes every
+// The block's product over k in [begin, end). `fetch_left(k, whole)` and `fetch_right` bring the thread's share of
+// the tile at a k into registers, `whole` saying that all of it exists; `put_…` writes it to shared memory, where
+// its place in a tile is `place_…`. Then what `results()` returns takes every
 // element (an `Epilogue::Tile`), neighbouring lanes having neighbouring columns; rows and columns count from
 // the tile's first. (`results` is called last, so that nothing it computes is kept meanwhile.)
 template <class S, class F, class FetchLeft, class PutLeft, class FetchRight, class PutRight, class Results>
-DEVICE void block_product(u32 begin, u32 end, FetchLeft fetch_left, PutLeft put_left, FetchRight fetch_right,
-                          PutRight put_right, Results results) {
-    SHARED static typename S::Rows a[2], b[2];
-    constexpr u32 V = S::VECTOR, WIDTH = 8 * S::SIDE;
+DEVICE void block_product(u32 begin, u32 end, u32 place_left, u32 place_right, FetchLeft fetch_left, PutLeft put_left,
+                          FetchRight fetch_right, PutRight put_right, Results results) {
+    // Two stages of both factors' tiles.
+    SHARED static typename S::Rows stages[2][2];
+    constexpr u32 V = S::VECTOR, WIDTH = 8 * S::SIDE, TILE = S::DEPTH * S::ROW;
+    F* const shared = &stages[0][0][0][0];
     const u32 lane = lane_id(), warp_row = warp_id() >> 1, warp_col = warp_id() & 1;
     const u32 row = warp_row * 4 * S::SIDE + (lane >> 3) * V, col = warp_col * WIDTH + (lane & 7) * V;
     F sum[S::SIDE][S::SIDE];
@@ -138,33 +151,40 @@ DEVICE void block_product(u32 begin, u32 end, FetchLeft fetch_left, PutLeft put_
 #pragma unroll
         for (u32 j = 0; j < S::SIDE; j++) sum[i][j] = F(0);
 
-    fetch_left(begin);
-    fetch_right(begin);
-    put_left(a[0]);
-    put_right(b[0]);
+    fetch_left(begin, begin + S::DEPTH <= end);
+    fetch_right(begin, begin + S::DEPTH <= end);
+    put_left(shared + place_left);
+    put_right(shared + TILE + place_right);
     barrier();
-    u32 stage = 0;
+    // What is read lies in one stage, what is written in the other, and after each tile they change places.
+    const F *a = shared + row, *b = shared + TILE + col;
+    F *left = shared + 2 * TILE + place_left, *right = shared + 3 * TILE + place_right;
+    i64 flip = 2 * TILE * sizeof(F);
+    // Tiles before it have a whole one after them; beyond the end, zeros are fetched that nobody reads.
+    const i32 last = (i32)end - 2 * (i32)S::DEPTH;
 #pragma unroll 1
     for (u32 k = begin; k < end; k += S::DEPTH) {
         // The next tile is on its way from memory while this one is multiplied, one factor during each
         // half: so it waits in half as many registers.
-        const bool more = k + S::DEPTH < end;
-        if (more) fetch_left(k + S::DEPTH);
-        multiply<S>(sum, a[stage], b[stage], 0, row, col);
-        if (more) {
-            put_left(a[stage ^ 1]);
-            fetch_right(k + S::DEPTH);
-        }
-        multiply<S>(sum, a[stage], b[stage], 1, row, col);
-        if (more) put_right(b[stage ^ 1]);
-        stage ^= 1;
+        const bool whole = (i32)k <= last;
+        fetch_left(k + S::DEPTH, whole);
+        multiply<S>(sum, a, b, 0);
+        put_left(left);
+        fetch_right(k + S::DEPTH, whole);
+        multiply<S>(sum, a, b, 1);
+        put_right(right);
+        a = (const F*)((const char*)a + flip);
+        b = (const F*)((const char*)b + flip);
+        left = (F*)((char*)left - flip);
+        right = (F*)((char*)right - flip);
+        flip = -flip;
         barrier();
     }
 
     // Four rows of each warp at a time through shared memory: then neighbouring lanes write neighbours,
     // and what is done to a result is there once, not for each register.
     const auto out = results();
-    F* own = &a[0][0][0] + warp_id() * 4 * WIDTH;
+    F* own = shared + warp_id() * 4 * WIDTH;
     decltype(out.col(0)) cols[WIDTH / 32];
 #pragma unroll
     for (u32 j = 0; j < WIDTH / 32; j++) cols[j] = out.col(warp_col * WIDTH + lane + 32 * j);
