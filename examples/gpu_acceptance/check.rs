@@ -91,8 +91,7 @@ fn compare(right: &[(String, Numbers)], found: &[(String, Numbers)], loose: f64)
                 continue;
             }
             let error = (x - y).abs() / scale;
-            // Also where the error is no number.
-            if !(error <= limit) {
+            if error.is_nan() || error > limit {
                 return Err(format!("{name}, element {i}: {y:e} instead of {x:e}"));
             }
             worst = worst.max(error / limit);

@@ -81,7 +81,7 @@ fn elementwise() -> Vec<Case> {
         "to int64" [any([64])] |x| (&x[0] * 10.0).to_dtype(DType::I64);
         "in place: add_, mul_, clamp_" [any([50]), any([50])] |x| {
             let mut y = x[0].detach();
-            y.add_(&x[1].detach()).mul_(2.0).clamp_(-1.0, 2.0);
+            y.add_(x[1].detach()).mul_(2.0).clamp_(-1.0, 2.0);
             y
         };
         "in place: a strided part" [any([8, 9])] |x| {
