@@ -5,6 +5,7 @@
 //! fails.
 #![cfg(feature = "cuda")]
 
+mod counts;
 mod errors;
 mod files;
 mod tensors;

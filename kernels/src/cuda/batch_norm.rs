@@ -38,6 +38,8 @@ impl Channels {
         // Two blocks for each multiprocessor.
         let wanted = (2 * cx.driver.multiprocessors() as usize).div_ceil(c.max(1));
         let chunk = count.div_ceil(wanted.clamp(1, count.div_ceil(LEAST).max(1))).max(1);
+        // So that chunks begin where vectors can.
+        let chunk = chunk.next_multiple_of(4);
         let steps = |v: &View| std::array::from_fn(|d| v.layout.strides()[d] as i64);
         Ok(Channels {
             x: cx.address(x)?,
@@ -224,11 +226,11 @@ pub(super) fn grad(
             of(&scales.mean_g),
             of(&scales.slope),
         ];
-        let each = vector_of(dtype.size());
-        Walk::<6, 7>::new(Operand::output(cx, &out)?, inputs, Order::Any).launches(1, |map, _| {
+        let vector = vector_of(dtype.size());
+        Walk::<6, 7>::new(Operand::output(cx, &out)?, inputs, Order::Any).launches(vector, |map, _| {
             // SAFETY: norm.cu takes a Map<6> of views of this device's memory.
             unsafe {
-                cx.launch(("norm", "batch_norm_grad", tag(dtype)), blocks(map.count, each), &[arg(map)])
+                cx.launch(("norm", "batch_norm_grad", tag(dtype)), blocks(map.count, vector), &[arg(map)])
             }
         })?;
     }

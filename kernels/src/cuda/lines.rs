@@ -5,24 +5,23 @@ use super::driver::THREADS;
 use super::launch::{Lines, Operand, Order, Walk};
 use crate::{Layout, Result, View, ViewMut};
 
-/// Lines up to this length are worked by one thread each, where neighbouring lines lie side by side or
-/// the lines are so short that a warp would mostly wait.
-const SHORT: usize = 8;
-/// Longer lines than this are worked by a block each: a warp would take its share of 32 elements one after
-/// the other 64 times.
-const LONG: usize = 2048;
+/// Elements of a line that lies along memory which a thread keeps in registers, so that it is read once.
+fn share(size: usize) -> usize {
+    if size == 8 { 4 } else { 8 }
+}
+/// Lines up to this length have a thread for each element.
+const SHORT: usize = 32;
 
-/// Threads for a line: 1, 32 or a block.
-pub(super) fn team(lines: usize, length: usize, lie_side_by_side: bool, multiprocessors: u32) -> u32 {
-    let threads = multiprocessors as usize * 1024;
-    if length <= SHORT || lie_side_by_side && lines >= threads {
-        1
-    } else if length > LONG || length >= 256 && lines * 32 < threads {
-        // Too few lines for a warp each to keep the device busy.
-        THREADS
-    } else {
-        32
-    }
+/// Threads for a line, of elements of a size. Where neighbouring lines lie side by side, a thread reads
+/// what lies beside its neighbour's, unless there are too few lines to keep a device busy so.
+pub(super) fn team(lines: usize, length: usize, size: usize, beside: bool, multiprocessors: u32) -> u32 {
+    let enough = length <= SHORT || lines >= multiprocessors as usize * THREADS as usize;
+    let threads = match length {
+        _ if beside && enough => 1,
+        ..=SHORT => length,
+        _ => length.div_ceil(share(size)),
+    };
+    (threads.next_power_of_two() as u32).min(THREADS)
 }
 
 /// Calls `f` with the parameters of each launch over the lines of `out` and the inputs along `axis`, and the
@@ -48,7 +47,7 @@ pub(super) fn each_launch<const K: usize, const N: usize>(
     }
     let walk = Walk::<K, N>::new(to, from, order);
     let beside = walk.strides(1).last() == Some(&1) && along[1] != 1;
-    let team = team(walk.numel(), length, beside, cx.driver.multiprocessors());
+    let team = team(walk.numel(), length, out.dtype.size(), beside, cx.driver.multiprocessors());
     walk.launches(1, |map, first| f(&Lines { map: *map, along, length: length as u32, team }, first))
 }
 
@@ -58,11 +57,15 @@ mod tests {
 
     #[test]
     fn teams() {
-        assert_eq!(team(1 << 20, 10, false, 100), 32);
-        assert_eq!(team(1 << 20, 4, false, 100), 1);
-        assert_eq!(team(1 << 20, 100, true, 100), 1);
-        assert_eq!(team(64, 1000, false, 100), 256);
-        assert_eq!(team(1 << 16, 1000, false, 100), 32);
-        assert_eq!(team(1 << 16, 50_000, true, 100), 256);
+        // Along memory: whole lines in registers.
+        assert_eq!(team(1 << 20, 10, 4, false, 100), 16);
+        assert_eq!(team(8, 1000, 4, false, 100), 128);
+        assert_eq!(team(8, 1000, 8, false, 100), 256);
+        assert_eq!(team(8, 1, 4, false, 100), 1);
+        assert_eq!(team(8, 50_000, 4, false, 100), 256);
+        // Side by side.
+        assert_eq!(team(1 << 20, 100, 4, true, 100), 1);
+        assert_eq!(team(40, 10, 4, true, 100), 1);
+        assert_eq!(team(40, 1000, 4, true, 100), 128);
     }
 }

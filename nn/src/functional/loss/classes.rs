@@ -220,7 +220,7 @@ impl Targets {
             Some(w) => sum(&self.without_ignored(self.weights(w)), self),
             None if self.mask.is_some() => {
                 let mask = self.mask.as_ref().expect("just seen");
-                mask.logical_not().sum().to_dtype(like.dtype())
+                Tensor::where_(mask, 0.0, 1.0).sum().to_dtype(like.dtype())
             }
             None => {
                 let count = self.classes.numel() - self.ignored.iter().filter(|i| **i).count();
