@@ -1,5 +1,5 @@
 // Reading and writing through indices (i64), by size for what only moves bits. An index out of range
-// is reported (fault.cuh) and touches nothing.
+// is reported (fault.cuh); nothing is read or written where it points, and what it was to read is 0.
 //
 // Sums go through one thread per line along the indexed dimension, in the order of the index: the
 // bits of the CPU kernels, without atomic operations. `spread` threads share a line, each taking the places
@@ -22,8 +22,10 @@ struct Indexed {
 KERNEL(THREADS) NAME(gather)(const Map<2> p, const Indexed dim) {
     each_element<4>(p, [=](Offsets<2> o) {
         i64 k = ((const i64*)p.in[1])[o.at[2]];
+        T x{};
         if (k < 0 || k >= dim.size) raise(dim.fault, o.at[2], k);
-        else ((T*)p.out)[o.at[0]] = ((const T*)p.in[0])[o.at[1] + k * dim.step];
+        else x = ((const T*)p.in[0])[o.at[1] + k * dim.step];
+        ((T*)p.out)[o.at[0]] = x;
     });
 }
 #endif
