@@ -5,6 +5,7 @@ use cudarc::driver::{CudaContext, LaunchConfig, PushKernelArg};
 use cudarc::nvrtc::Ptx;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const PTX: &str = "
 .version 7.0
@@ -35,10 +36,12 @@ fn library() -> PathBuf {
 
 /// Runs one of the ignored tests below in its own process, with the emulator as its driver.
 fn emulated(test: &str, variables: &[(&str, &str)]) -> (bool, String) {
-    let folder = std::env::temp_dir().join(format!("ptx-emulator-{}-{test}", std::process::id()));
+    // Tests run side by side, some with the same program.
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("ptx-emulator-{}-{run}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     for name in ["libcuda.so", "libcuda.so.1"] {
-        let _ = std::fs::remove_file(folder.join(name));
         std::os::unix::fs::symlink(library(), folder.join(name)).unwrap();
     }
     let out = Command::new(std::env::current_exe().unwrap())

@@ -160,4 +160,11 @@ fn nonzero() {
             assert_eq!(want.as_cpu().unwrap().bytes(), be.download(&got).unwrap(), "{dtype} {shape:?}");
         }
     }
+    // More blocks than the kernel that adds their counts takes at once.
+    let x = Operand::dense(&[300, 1001], DType::U8, || if rng.chance(3) { 1.0 } else { 0.0 });
+    let Some(be) = device() else { return };
+    let (want, n) = taper_kernels::cpu::Cpu.nonzero(x.view()).unwrap();
+    let (got, m) = be.nonzero(upload(&x, be).view()).unwrap();
+    assert_eq!(n, m);
+    assert_eq!(want.as_cpu().unwrap().bytes(), be.download(&got).unwrap());
 }

@@ -75,12 +75,17 @@ fn large_reductions() {
     for (shape, axes) in cases {
         for op in OPS {
             for dtype in [DType::F32, DType::F64, DType::BF16, DType::U8, DType::I64] {
-                if op == ReduceOp::Prod && dtype.is_float() {
-                    continue;
-                }
                 let rng = &mut Rng::new(shape.len() as u64 + dtype as u64);
                 let layout = Layout::contiguous(shape);
-                let x = Operand::with(layout, dtype, || (2.0 * rng.unit() - 1.0) * 100.0);
+                // Long products of floats stay in range, and their roundings small.
+                let near_one = op == ReduceOp::Prod && dtype.is_float();
+                if near_one && dtype == DType::BF16 {
+                    continue;
+                }
+                let x = Operand::with(layout, dtype, || match 2.0 * rng.unit() - 1.0 {
+                    u if near_one => 1.0 + u / 64.0,
+                    u => 100.0 * u,
+                });
                 reduced(cuda, rng, op, &x, axes);
             }
         }

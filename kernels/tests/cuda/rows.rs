@@ -14,6 +14,10 @@ fn softmax() {
             (&[4, 3], 1),
             (&[3, 3000], 1),
             (&[2, 300], 1),
+            // Several lines in a warp.
+            (&[9, 2], 1),
+            (&[70, 11], 1),
+            (&[40, 100], 1),
             (&[7, 2, 9], 0),
             (&[1, 1], 0),
         ];
@@ -74,9 +78,10 @@ fn layer_norm() {
     let mut rng = Numbers(41);
     for dtype in FLOATS {
         for of_weight in wide(dtype) {
-            for (i, [rows, n]) in
-                [[21, 75], [3, 2], [300, 33], [2, 3000], [1, 1], [0, 4]].into_iter().enumerate()
-            {
+            // Lines of 5, 11 and 100 share a warp with others.
+            let shapes =
+                [[21, 75], [3, 2], [300, 33], [2, 3000], [1, 1], [0, 4], [70, 11], [9, 5], [40, 100]];
+            for (i, [rows, n]) in shapes.into_iter().enumerate() {
                 let mut of = |shape: &[usize], dtype| match i % 2 {
                     0 => Operand::dense(shape, dtype, || rng.value()),
                     _ => Operand::random(&mut rng, shape, dtype, false),
