@@ -32,7 +32,7 @@ fn operands_on_two_devices() {
         ("gather", &|| drop(there.gather(0, &tensor([[0, 1]])))),
         ("conv2d", &|| {
             let x = there.reshape([1, 1, 2, 2]);
-            drop(x.conv2d(&here.reshape([1, 1, 2, 2]), None, Default::default()))
+            drop(x.conv2d(here.reshape([1, 1, 2, 2]), None, Default::default()))
         }),
         ("layer_norm", &|| drop(F::layer_norm(&there, [2], Some(&Tensor::ones(2)), None, 1e-5))),
         ("add_", &|| {

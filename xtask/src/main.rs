@@ -13,7 +13,8 @@ cargo xtask cuda gen --lines DIR        the same into DIR, with the lines of the
 cargo xtask cuda check [SM…]    PTX up to date; ptxas for every architecture (or those named, as 75 90)
                                 with registers, spills and shared memory against kernels.toml; math
 cargo xtask cuda math           the kernels' functions, compiled for this machine, against wider types
-cargo xtask cuda test [MODE…]   the CUDA suites on the emulator: plain, check (as a sanitizer), shuffle (random order)
+cargo xtask cuda test [MODE…]   the CUDA suites on the emulator: plain (with two examples), check (as a sanitizer),
+                                shuffle (random order)
 cargo xtask cuda counts [--update]
                                 what a fixed list of calls costs on the emulator, against kernels/cuda/counts.json
 cargo xtask cuda mutants [NAME] the tests, with one barrier or mask less in the kernels whose names contain NAME

@@ -1,6 +1,6 @@
 //! The backend's own tests as a program, and the emulator that it runs on.
 
-use super::{Result, root};
+use super::{Result, root, target};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,8 +18,7 @@ pub fn emulator() -> Result<PathBuf> {
     if !status.map_err(|e| format!("building the emulator: {e}"))?.success() {
         return Err("the emulator cannot be built".into());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let program = target.join("release/ptx-emulator");
+    let program = target().join("release/ptx-emulator");
     let out = Command::new(&program).output().map_err(|e| format!("{}: {e}", program.display()))?;
     let folder = String::from_utf8_lossy(&out.stdout).trim().to_owned();
     if folder.is_empty() { Err("the emulator names no folder".into()) } else { Ok(folder.into()) }

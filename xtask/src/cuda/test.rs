@@ -1,7 +1,7 @@
 //! The CUDA backend's tests, on the emulator of this repository.
 
 use super::suite::{cargo, emulator};
-use super::{Result, scratch};
+use super::{Result, root, scratch, target};
 use std::path::Path;
 use std::process::Command;
 
@@ -32,11 +32,17 @@ fn run(command: &mut Command, what: &str) -> Result {
     }
 }
 
-/// `cargo test` of the CUDA suites' packages. Their kernels for the CPU are compiled quickly: the emulator takes
-/// the time.
-fn tests(arguments: &[&str]) -> Command {
+/// What a user of a device would run.
+const EXAMPLES: [(&str, &[&str]); 2] = [
+    ("gpu_acceptance", &["--quick"]),
+    ("fashion_mnist", &["--device", "cuda", "--epochs", "1", "--limit", "160"]),
+];
+
+/// `cargo test` or `build` for the CUDA suites' packages. Their kernels for the CPU are compiled quickly: the
+/// emulator takes the time.
+fn with_cuda(what: &str, arguments: &[&str]) -> Command {
     let mut command = cargo();
-    command.args(["test", "--quiet", "--config", "profile.dev.package.taper-kernels.opt-level=1"]);
+    command.args([what, "--quiet", "--config", "profile.dev.package.taper-kernels.opt-level=1"]);
     for package in PACKAGES {
         command.args(["-p", package]);
     }
@@ -51,7 +57,7 @@ fn suites(mode: &str, variables: &[(&str, &str)], driver: &Path) -> Result {
     let mut failed = Vec::new();
     for (name, arguments) in SUITES {
         println!("=== {mode}: {name}");
-        let mut command = tests(arguments);
+        let mut command = with_cuda("test", arguments);
         command
             .env("LD_LIBRARY_PATH", driver)
             .env("TAPER_CUDA_REQUIRED", "1")
@@ -70,7 +76,19 @@ fn suites(mode: &str, variables: &[(&str, &str)], driver: &Path) -> Result {
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
-/// Builds the emulator and runs the suites on it in the modes named, or in all.
+fn examples(driver: &Path) -> Result {
+    let out = scratch("cuda-test")?;
+    for (name, arguments) in EXAMPLES {
+        println!("=== example {name}");
+        run(&mut with_cuda("build", &["--example", name]), name)?;
+        let mut command = Command::new(target().join("debug/examples").join(name));
+        command.current_dir(root()).args(arguments).arg("--out").arg(out.join(name));
+        run(command.env("LD_LIBRARY_PATH", driver), name)?;
+    }
+    Ok(())
+}
+
+/// Builds the emulator and runs the suites on it in the modes named, or in all; in plain mode the examples, too.
 pub fn test(modes: &[&str]) -> Result {
     if let Some(unknown) = modes.iter().find(|m| !MODES.iter().any(|(name, _)| name == *m)) {
         return Err(format!("no mode {unknown}: there are plain, check and shuffle"));
@@ -80,6 +98,9 @@ pub fn test(modes: &[&str]) -> Result {
     for (mode, variables) in MODES {
         if modes.is_empty() || modes.contains(&mode) {
             failed.extend(suites(mode, variables, &driver).err());
+            if mode == "plain" {
+                failed.extend(examples(&driver).err());
+            }
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
