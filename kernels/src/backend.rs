@@ -111,6 +111,38 @@ pub enum BinaryOp {
     SiluGrad,
 }
 
+impl BinaryOp {
+    /// Every one.
+    pub const ALL: [BinaryOp; 23] = {
+        use BinaryOp::*;
+        [
+            Add,
+            Sub,
+            Mul,
+            Div,
+            FloorDiv,
+            Rem,
+            TruncDiv,
+            Fmod,
+            BitAnd,
+            BitOr,
+            BitXor,
+            Shl,
+            Shr,
+            Pow,
+            Maximum,
+            Minimum,
+            Atan2,
+            ReluGrad,
+            SigmoidGrad,
+            TanhGrad,
+            GeluGrad,
+            GeluTanhGrad,
+            SiluGrad,
+        ]
+    };
+}
+
 /// Two inputs of one dtype, output bool. And, Or and Xor take non-zero for true.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "named after the relation they test")]
@@ -147,6 +179,24 @@ pub enum ReduceOp {
     Any,
     /// True where all are non-zero; output bool.
     All,
+}
+
+impl ReduceOp {
+    /// Every one.
+    pub const ALL: [ReduceOp; 9] = {
+        use ReduceOp::*;
+        [Sum, Mean, Prod, Max, Min, ArgMax, ArgMin, Any, All]
+    };
+
+    /// The dtype of its result.
+    pub fn output(self, input: DType) -> DType {
+        match self {
+            ReduceOp::ArgMax | ReduceOp::ArgMin => DType::I64,
+            ReduceOp::Any | ReduceOp::All => DType::Bool,
+            ReduceOp::Sum | ReduceOp::Prod if !input.is_float() => DType::I64,
+            _ => input,
+        }
+    }
 }
 
 /// A running reduction.

@@ -12,6 +12,8 @@ pub struct Properties {
     pub compute_capability: (u32, u32),
     /// Multiprocessors (SMs).
     pub multiprocessors: u32,
+    /// Threads that a multiprocessor holds.
+    pub threads_per_multiprocessor: u32,
     /// Clock of the multiprocessors, at its highest.
     pub clock_khz: u32,
     /// Clock of the memory, which moves data at both of its edges.

@@ -55,20 +55,11 @@ fn name_of(op: ReduceOp) -> &'static str {
     }
 }
 
-/// What the kernels write.
-fn result_of(op: ReduceOp, x: DType) -> DType {
-    match op {
-        ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod if !x.is_float() => DType::I64,
-        ReduceOp::ArgMax | ReduceOp::ArgMin => DType::I64,
-        ReduceOp::Any | ReduceOp::All => DType::Bool,
-        _ => x,
-    }
-}
-
 pub(super) fn reduce(cx: &'static Context, op: ReduceOp, x: View, axes: &[usize], out: ViewMut) -> Result {
     let name = name_of(op);
-    let result = result_of(op, x.dtype);
-    if out.dtype != result && !(out.dtype.size() == 1 && result.size() == 1) {
+    let result = op.output(x.dtype);
+    let (same, bytes) = (out.dtype == result, out.dtype.size() == 1 && result.size() == 1);
+    if !(same || bytes) || (op == ReduceOp::Mean && !x.dtype.is_float()) {
         return Err(cx.unsupported(name, out.dtype));
     }
     let sides = Sides::of(&x, axes, &out);

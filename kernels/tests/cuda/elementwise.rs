@@ -52,32 +52,7 @@ fn unary() {
 fn binary() {
     use BinaryOp::*;
     let Some(cuda) = device() else { return };
-    let all = [
-        Add,
-        Sub,
-        Mul,
-        Div,
-        FloorDiv,
-        Rem,
-        TruncDiv,
-        Fmod,
-        BitAnd,
-        BitOr,
-        BitXor,
-        Shl,
-        Shr,
-        Pow,
-        Maximum,
-        Minimum,
-        Atan2,
-        ReluGrad,
-        SigmoidGrad,
-        TanhGrad,
-        GeluGrad,
-        GeluTanhGrad,
-        SiluGrad,
-    ];
-    for (seed, op) in all.into_iter().enumerate() {
+    for (seed, op) in BinaryOp::ALL.into_iter().enumerate() {
         for dtype in DType::ALL {
             for way in 0..4 {
                 let rng = &mut Rng::new(seed as u64 * 40 + dtype as u64 * 4 + way);

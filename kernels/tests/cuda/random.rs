@@ -7,8 +7,11 @@ use crate::support::{device, numbers, shared};
 use taper_kernels::random::{Generator, Philox};
 use taper_kernels::{Backend, DType, Error, Layout, RandomOp, Result};
 
-/// Multiprocessors of the emulator's device, times the blocks of 256 threads that one holds.
-const BLOCKS_AT_ONCE: usize = 108 * 8;
+/// Blocks of 256 threads that the device holds.
+fn blocks_at_once() -> usize {
+    let p = taper_kernels::cuda::properties(0).expect("a device");
+    (p.multiprocessors * (p.threads_per_multiprocessor / 256)) as usize
+}
 
 /// Philox 4×32-10 after Salmon et al., *Parallel random numbers: as easy as 1, 2, 3*, 2011.
 fn philox(seed: u64, counter: [u64; 2]) -> [u32; 4] {
@@ -32,7 +35,7 @@ struct Place {
     used: u64,
 }
 fn place(i: usize, n: usize, stream: Philox, per_draw: usize, adjacent: bool) -> Place {
-    let threads = n.div_ceil(256).min(BLOCKS_AT_ONCE) * 256;
+    let threads = n.div_ceil(256).min(blocks_at_once()) * 256;
     let round = threads * per_draw;
     let (turn, at) = (i / round, i % round);
     let (thread, part) = if adjacent { (at / per_draw, at % per_draw) } else { (at % threads, at / threads) };
@@ -85,7 +88,7 @@ fn uniforms_of_pytorch() {
 #[test]
 fn uniforms_follow_the_stream() {
     let Some(be) = device() else { return };
-    for (dtype, n) in [(DType::F32, 1000), (DType::F64, 777), (DType::F32, 4 * 256 * BLOCKS_AT_ONCE + 5)] {
+    for (dtype, n) in [(DType::F32, 1000), (DType::F64, 777), (DType::F32, 4 * 256 * blocks_at_once() + 5)] {
         let g = &mut Generator::new(0x1234_5678_9ABC_DEF0);
         for _ in 0..2 {
             let stream = g.device_stream();

@@ -3,27 +3,6 @@
 use crate::support::*;
 use taper_kernels::{DType, Layout, ReduceOp, ScanOp};
 
-const OPS: [ReduceOp; 9] = [
-    ReduceOp::Sum,
-    ReduceOp::Mean,
-    ReduceOp::Prod,
-    ReduceOp::Max,
-    ReduceOp::Min,
-    ReduceOp::ArgMax,
-    ReduceOp::ArgMin,
-    ReduceOp::Any,
-    ReduceOp::All,
-];
-
-fn result(op: ReduceOp, dtype: DType) -> DType {
-    match op {
-        ReduceOp::ArgMax | ReduceOp::ArgMin => DType::I64,
-        ReduceOp::Any | ReduceOp::All => DType::Bool,
-        ReduceOp::Sum | ReduceOp::Prod if !dtype.is_float() => DType::I64,
-        _ => dtype,
-    }
-}
-
 fn reduced(cuda: &dyn taper_kernels::Backend, rng: &mut Rng, op: ReduceOp, x: &Operand, axes: &[usize]) {
     let shape: Vec<usize> =
         x.layout.shape().iter().enumerate().map(|(d, &n)| if axes.contains(&d) { 1 } else { n }).collect();
@@ -33,7 +12,7 @@ fn reduced(cuda: &dyn taper_kernels::Backend, rng: &mut Rng, op: ReduceOp, x: &O
     if (op == ReduceOp::Mean && !x.dtype.is_float()) || (ordered && folded == 0) {
         return;
     }
-    let out = Operand::plain(rng, &shape, result(op, x.dtype), false, 1.0);
+    let out = Operand::plain(rng, &shape, op.output(x.dtype), false, 1.0);
     let near = match op {
         ReduceOp::Sum | ReduceOp::Mean if x.dtype.is_float() => SUM,
         ReduceOp::Prod if x.dtype.is_float() => Near { ulps: 2.0 * folded as f64 + 2.0, of_largest: 0.0 },
@@ -46,7 +25,7 @@ fn reduced(cuda: &dyn taper_kernels::Backend, rng: &mut Rng, op: ReduceOp, x: &O
 #[test]
 fn reductions() {
     let Some(cuda) = device() else { return };
-    for (k, op) in OPS.into_iter().enumerate() {
+    for (k, op) in ReduceOp::ALL.into_iter().enumerate() {
         for dtype in DType::ALL {
             for seed in 0..3 {
                 let rng = &mut Rng::new(k as u64 * 50 + dtype as u64 * 5 + seed);
@@ -73,7 +52,7 @@ fn large_reductions() {
         (&[2000, 35], &[1]),
     ];
     for (shape, axes) in cases {
-        for op in OPS {
+        for op in ReduceOp::ALL {
             for dtype in [DType::F32, DType::F64, DType::BF16, DType::U8, DType::I64] {
                 let rng = &mut Rng::new(shape.len() as u64 + dtype as u64);
                 let layout = Layout::contiguous(shape);

@@ -5,27 +5,6 @@ use crate::operand::{COMPARED, Numbers, Operand, cases, epsilon, fixed_level, in
 use proptest::prelude::*;
 use taper_kernels::{Backend, DType, ReduceOp, cpu::Cpu};
 
-const OPS: [ReduceOp; 9] = [
-    ReduceOp::Sum,
-    ReduceOp::Mean,
-    ReduceOp::Prod,
-    ReduceOp::Max,
-    ReduceOp::Min,
-    ReduceOp::ArgMax,
-    ReduceOp::ArgMin,
-    ReduceOp::Any,
-    ReduceOp::All,
-];
-
-fn out_dtype(op: ReduceOp, d: DType) -> DType {
-    match op {
-        ReduceOp::ArgMax | ReduceOp::ArgMin => DType::I64,
-        ReduceOp::Any | ReduceOp::All => DType::Bool,
-        ReduceOp::Sum | ReduceOp::Prod if !d.is_float() => DType::I64,
-        _ => d,
-    }
-}
-
 /// The result and by how much it may be off.
 fn reference(op: ReduceOp, v: &[f64], dtype: DType) -> (f64, f64) {
     let eps = epsilon(dtype);
@@ -80,7 +59,7 @@ fn groups(x: &Operand, axes: &[usize]) -> Vec<Vec<f64>> {
 fn check(rng: &mut Numbers, op: ReduceOp, x: &Operand, axes: &[usize]) {
     let to: Vec<usize> =
         x.layout.shape().iter().enumerate().map(|(d, &n)| if axes.contains(&d) { 1 } else { n }).collect();
-    let mut out = output(rng, &to, out_dtype(op, x.dtype));
+    let mut out = output(rng, &to, op.output(x.dtype));
     let before = out.clone();
     Cpu.reduce(op, x.view(), axes, out.view_mut()).unwrap();
     assert_untouched(&before, &out);
@@ -118,7 +97,7 @@ proptest! {
                 let ones: Vec<_> = indices(&shape).collect();
                 ones.iter().for_each(|i| x.set(i, rng.chance(2) as u8 as f64));
             }
-            for (i, op) in OPS.into_iter().enumerate() {
+            for (i, op) in ReduceOp::ALL.into_iter().enumerate() {
                 if cfg!(miri) && !(i + dtype as usize).is_multiple_of(3) {
                     continue;
                 }
@@ -130,7 +109,7 @@ proptest! {
             }
             if dtype.is_float() && folded > 0 {
                 poison(&mut rng, &mut x);
-                for op in &OPS[3..] {
+                for op in &ReduceOp::ALL[3..] {
                     check(&mut rng, *op, &x, &axes);
                 }
             }
@@ -159,14 +138,14 @@ fn long_reductions_are_right_at_any_thread_count() {
                 x.set(&shape.iter().map(|n| n - 1).collect::<Vec<_>>(), f64::NAN);
             }
             let values = groups(&x, &axes);
-            for op in OPS {
+            for op in ReduceOp::ALL {
                 if op == ReduceOp::Mean && !dtype.is_float() {
                     continue;
                 }
                 let to: Vec<usize> =
                     shape.iter().enumerate().map(|(d, &n)| if axes.contains(&d) { 1 } else { n }).collect();
                 let run = || {
-                    let mut out = Operand::dense(&to, out_dtype(op, dtype), || 7.0);
+                    let mut out = Operand::dense(&to, op.output(dtype), || 7.0);
                     Cpu.reduce(op, x.view(), &axes, out.view_mut()).unwrap();
                     out
                 };
