@@ -106,8 +106,8 @@ impl Order {
         }
     }
 
-    /// A warp barrier of these lanes.
-    pub fn sync(&mut self, mask: u32) {
+    /// What these lanes know together; the time of each moves on.
+    fn joined(&mut self, mask: u32) -> [u32; 32] {
         let mut row = [0u32; 32];
         for lane in lanes_of(mask) {
             for (a, b) in row.iter_mut().zip(&self.rows[lane]) {
@@ -118,6 +118,12 @@ impl Order {
             self.times[lane] += 1;
             row[lane] = self.times[lane];
         }
+        row
+    }
+
+    /// A warp barrier of these lanes.
+    pub fn sync(&mut self, mask: u32) {
+        let row = self.joined(mask);
         for lane in lanes_of(mask) {
             self.rows[lane] = row;
         }
@@ -125,16 +131,7 @@ impl Order {
 
     /// A fence by these lanes; `wide` where other blocks see it.
     pub fn fence(&mut self, warp: u32, mask: u32, wide: bool) {
-        let mut row = [0u32; 32];
-        for lane in lanes_of(mask) {
-            for (a, b) in row.iter_mut().zip(&self.rows[lane]) {
-                *a = (*a).max(*b);
-            }
-        }
-        for lane in lanes_of(mask) {
-            self.times[lane] += 1;
-            row[lane] = self.times[lane];
-        }
+        let row = self.joined(mask);
         let fence = Rc::new(Fence { warp: warp as usize, lanes: mask, clock: self.clock, row });
         for list in &mut self.fences[..1 + wide as usize] {
             // One that all its lanes have repeated is of no use any more.

@@ -2,7 +2,7 @@
 //! (`kernels/cuda/conv.cu` has the table of rows, columns and k).
 
 use super::context::Context;
-use super::gemm::{Epilogue, activation_number, grid, has_large_tiles, sum_size};
+use super::gemm::{Epilogue, activation_number, grid, has_large_tiles, partial_sums};
 use super::launch::{Divisor, Parameter, arg, tag};
 use super::temp::{Fitting, Landing};
 use super::tiles::{Sizes, cut};
@@ -174,11 +174,8 @@ fn launch(cx: &'static Context, product: &'static str, mut p: Params, dtype: DTy
     let how = cut(sizes, has_large_tiles(dtype), cx.driver.multiprocessors());
     [p.tiles_down, p.tiles_across] = how.tiles(sizes);
     (p.splits, p.chunk) = (how.splits, how.chunk);
-    let results = p.out.rows as u64 * p.out.cols as u64 * p.groups as u64;
-    let partial = match how.splits {
-        1 => None,
-        n => Some(cx.alloc(results as usize * n as usize * sum_size(dtype))?),
-    };
+    let results = sizes.results();
+    let partial = partial_sums(cx, how, results, dtype)?;
     p.partial = partial.as_ref().map_or(0, |s| s.address());
     let name = match (product, how.tile == 128) {
         ("forward", true) => "conv_forward",

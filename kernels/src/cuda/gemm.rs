@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::launch::{Divisor, Parameter, arg, tag};
+use super::memory::CudaBuffer;
 use super::tiles::{Cut, Sizes, cut};
 use crate::{Activation, DType, Gemm, Result, Strides, collapse};
 
@@ -78,9 +79,19 @@ pub(super) fn activation_number(a: Activation) -> u32 {
     }
 }
 
-/// Bytes of a sum: f32 for 16-bit floats, 32 bits for small integers.
-pub(super) fn sum_size(dtype: DType) -> usize {
-    dtype.size().max(4)
+/// Memory for the sums over parts of k, where there are several parts.
+pub(super) fn partial_sums(
+    cx: &'static Context,
+    how: Cut,
+    results: u64,
+    dtype: DType,
+) -> Result<Option<CudaBuffer>> {
+    // f32 for 16-bit floats, 32 bits for small integers.
+    let size = dtype.size().max(4);
+    match how.splits {
+        1 => Ok(None),
+        n => cx.alloc(results as usize * n as usize * size).map(Some),
+    }
 }
 
 /// True where there are tiles of 128 × 128.
@@ -234,14 +245,11 @@ fn one_launch(cx: &'static Context, mut p: Params, dtype: DType) -> Result {
         return unsafe { cx.launch(("gemm", name, tag), blocks, &[arg(&p)]) };
     }
     let sizes = Sizes { rows: p.out.rows, cols: p.out.cols, k: p.k, batches: p.batches };
-    let how: Cut = cut(sizes, has_large_tiles(dtype), cx.driver.multiprocessors());
+    let how = cut(sizes, has_large_tiles(dtype), cx.driver.multiprocessors());
     [p.tiles_down, p.tiles_across] = how.tiles(sizes);
     (p.splits, p.chunk) = (how.splits, how.chunk);
-    let results = p.out.rows as u64 * p.out.cols as u64 * p.batches as u64;
-    let partial = match how.splits {
-        1 => None,
-        n => Some(cx.alloc(results as usize * n as usize * sum_size(dtype))?),
-    };
+    let results = sizes.results();
+    let partial = partial_sums(cx, how, results, dtype)?;
     p.partial = partial.as_ref().map_or(0, |s| s.address());
     let name = tiled(how.tile == 128, lies(&p, dtype));
     // SAFETY: as above; the partial products have their memory.

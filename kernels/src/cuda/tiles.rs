@@ -29,6 +29,13 @@ pub(super) struct Sizes {
     pub batches: u32,
 }
 
+impl Sizes {
+    /// Numbers of the product.
+    pub fn results(&self) -> u64 {
+        self.rows as u64 * self.cols as u64 * self.batches as u64
+    }
+}
+
 /// How a product is cut.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Cut {
@@ -55,7 +62,7 @@ impl Cut {
         let pairs = (self.tile * self.tile) as f64 / 128.0;
         let per_k = pairs / if self.tile == 128 { 0.87 } else { 0.7 };
         let fullest = self.blocks(s).div_ceil(multiprocessors as u64) as f64;
-        let partial = s.rows as f64 * s.cols as f64 * s.batches as f64 * self.splits as f64;
+        let partial = s.results() as f64 * self.splits as f64;
         let joining = if self.splits > 1 { 3000.0 + 2.0 * 4.0 * partial / 1024.0 } else { 0.0 };
         fullest * (self.chunk as f64 * per_k + 1000.0) + joining
     }

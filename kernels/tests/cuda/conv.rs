@@ -2,7 +2,7 @@
 
 use crate::both::*;
 use crate::operand::{Numbers, Operand};
-use crate::support::{SAME, device};
+use crate::support::{Near, SAME, device};
 use taper_kernels::{Activation, ConvOp, ConvParams, DType, Error};
 
 struct Case {
@@ -53,6 +53,18 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// Both gradients, from `y` as the output's.
+fn gradients(p: ConvParams, [x, w, y]: [Operand; 3], near: Near) {
+    both(&[y.clone(), w.clone(), x.clone()], near, |be, o| {
+        let [g, w, dx] = o else { panic!("three") };
+        be.conv(ConvOp::InputGrad { g: g.view(), w: w.view() }, p, dx.view_mut())
+    });
+    both(&[y, x, w], near, |be, o| {
+        let [g, x, dw] = o else { panic!("three") };
+        be.conv(ConvOp::WeightGrad { g: g.view(), x: x.view() }, p, dw.view_mut())
+    });
+}
+
 fn check(dtype: DType, make: &mut dyn FnMut(&[usize]) -> Operand) {
     for (i, c) in cases().iter().enumerate() {
         let near = near(dtype, 16.0 + c.addends() as f64);
@@ -63,14 +75,7 @@ fn check(dtype: DType, make: &mut dyn FnMut(&[usize]) -> Operand) {
             let bias = (i % 4 != 1).then(|| bias.view());
             be.conv(ConvOp::Forward { x: x.view(), w: w.view(), bias, activation }, c.p, y.view_mut())
         });
-        both(&[y.clone(), w.clone(), x.clone()], near, |be, o| {
-            let [g, w, dx] = o else { panic!("three") };
-            be.conv(ConvOp::InputGrad { g: g.view(), w: w.view() }, c.p, dx.view_mut())
-        });
-        both(&[y, x, w], near, |be, o| {
-            let [g, x, dw] = o else { panic!("three") };
-            be.conv(ConvOp::WeightGrad { g: g.view(), x: x.view() }, c.p, dw.view_mut())
-        });
+        gradients(c.p, [x, w, y], near);
     }
 }
 
@@ -114,14 +119,7 @@ fn gradients_of_large_tiles() {
     let mut make = |shape: &[usize]| Operand::dense(shape, DType::F32, || rng.value());
     let (x, w, y) = (make(&c.x), make(&c.weight()), make(&c.output()));
     let near = near(DType::F32, 16.0 + c.addends() as f64);
-    both(&[y.clone(), w.clone(), x.clone()], near, |be, o| {
-        let [g, w, dx] = o else { panic!("three") };
-        be.conv(ConvOp::InputGrad { g: g.view(), w: w.view() }, c.p, dx.view_mut())
-    });
-    both(&[y, x, w], near, |be, o| {
-        let [g, x, dw] = o else { panic!("three") };
-        be.conv(ConvOp::WeightGrad { g: g.view(), x: x.view() }, c.p, dw.view_mut())
-    });
+    gradients(c.p, [x, w, y], near);
 }
 
 #[test]
