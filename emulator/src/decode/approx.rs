@@ -1,5 +1,7 @@
 //! Approximate instructions as inexact as the manual allows.
 //!
+//! Bounds are those of the PTX ISA manual 9.1, in the sections that `bound` and `bent16` name.
+//!
 //! A GPU's `.approx` results differ from the exact ones and from one generation to the next; here
 //! they are nearly exact, which hides a program that relies on more than is promised. With a seed
 //! they are bent: each by its own amount, which depends on seed, instruction and argument alone, and
@@ -65,21 +67,39 @@ impl Function {
         }
     }
 
-    /// What the manual of PTX promises for single precision.
+    /// What section 9.7.3 of the manual promises for single precision.
     fn bound(self, x: f64) -> Bound {
         match self {
-            Function::Divide => Bound::Ulp(2.0),
-            Function::Reciprocal => Bound::Ulp(1.0),
-            Function::Root => Bound::Relative(-23.0),
-            Function::ReciprocalRoot => Bound::Relative(-22.9),
-            Function::Exp2 => Bound::Relative(-22.0),
-            Function::Log2 if x > 0.5 && x < 2.0 => Bound::Absolute(-22.0),
-            Function::Log2 => Bound::Relative(-22.0),
+            Function::Divide => Bound::Ulp(2.0),                // 9.7.3.8
+            Function::Reciprocal => Bound::Ulp(1.0),            // 9.7.3.13
+            Function::Root => Bound::Relative(-23.0),           // 9.7.3.15
+            Function::ReciprocalRoot => Bound::Relative(-22.9), // 9.7.3.16
+            // 9.7.3.18 and 19; beyond 100 π nothing is promised.
             Function::Sine | Function::Cosine if x.abs() <= 2.0 * PI => Bound::Absolute(-20.5),
             Function::Sine | Function::Cosine => Bound::Absolute(-14.7),
-            Function::Tanh => Bound::Relative(-11.0),
+            Function::Log2 if x > 0.5 && x < 2.0 => Bound::Absolute(-22.0), // 9.7.3.20
+            Function::Log2 => Bound::Relative(-22.0),
+            Function::Exp2 => Bound::Ulp(2.0),        // 9.7.3.21
+            Function::Tanh => Bound::Relative(-11.0), // 9.7.3.22
         }
     }
+}
+
+/// `div.approx`: the quotient, but for divisors above 2¹²⁶, whose reciprocals are subnormal: the manual
+/// (9.7.3.8) has 0 with the quotient's sign there, and NaN for infinity.
+pub(super) fn divide(x: f32, y: f32) -> f32 {
+    const LARGE: f32 = f32::from_bits(253 << 23);
+    if y.abs() > LARGE && y.is_finite() { x * 0f32.copysign(y) } else { x / y }
+}
+
+/// `rcp.approx.ftz.f64` and `rsqrt.approx.ftz.f64` (9.7.3.14 and 17): of the upper 32 bits of an argument, to
+/// the upper 32 bits of the result; subnormal numbers are 0.
+pub(super) fn gross(root: bool, x: u64) -> u64 {
+    const UPPER: u64 = !0 << 32;
+    let flushed = |v: f64| if v.is_subnormal() { 0f64.copysign(v) } else { v };
+    let x = flushed(f64::from_bits(x & UPPER));
+    let v = flushed(if root && x != 0.0 { 1.0 / x.sqrt() } else { 1.0 / x });
+    if v.is_nan() { 0x7fff_ffff << 32 } else { v.to_bits() & UPPER }
 }
 
 /// A number in -1..1 that depends on all of these.
@@ -111,7 +131,7 @@ pub(super) fn bent32(seed: u64, f: Function, x: f32, y: f32) -> f32 {
 }
 
 /// Likewise in half precision or bfloat16, of which the manual promises a relative error for `ex2`
-/// and an absolute one (bfloat16: relative) for `tanh`.
+/// (9.7.4.10) and an absolute one for `tanh` (9.7.4.9).
 pub(super) fn bent16(seed: u64, f: Function, small: Small, x: f32) -> u32 {
     let exact = f.exact(x as f64, 0.0);
     let rounded = small.load(small.store(exact as f32)) as f64;
@@ -119,7 +139,7 @@ pub(super) fn bent16(seed: u64, f: Function, small: Small, x: f32) -> u32 {
         (Function::Exp2, Small::Half) => exact * (-9.9f64).exp2(),
         (Function::Exp2, Small::Brain) => exact * (-7.0f64).exp2(),
         (_, Small::Half) => (-10.987f64).exp2(),
-        (_, Small::Brain) => exact.abs() * (-8.0f64).exp2(),
+        (_, Small::Brain) => (-8.0f64).exp2(),
     };
     if rounded == 0.0 || !rounded.is_finite() || x == 0.0 {
         return small.store(rounded as f32);

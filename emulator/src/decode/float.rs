@@ -1,6 +1,6 @@
 //! Arithmetic of single and double precision.
 
-use super::approx::{Function, bent32};
+use super::approx::{Function, bent32, divide, gross};
 use super::build::{Builder, Res, count, operand, unsupported_type};
 use super::mods::{Kind, Mods, Ty};
 use super::op::Op;
@@ -22,7 +22,8 @@ pub(super) fn decode(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> 
 fn single(b: &mut Builder, i: &Instruction, m: &mut Mods) -> Res<Op> {
     let z = m.take("ftz");
     if let (Some(seed), Some(f)) = (b.approximate, Function::of(&i.base))
-        && (m.take("approx") || m.take("full"))
+        && let fast = m.take("approx")
+        && (fast || m.take("full"))
     {
         let (d, x) = (b.dst_w(i, 0)?, b.w(i, 1, 32)?);
         if f != Function::Divide {
@@ -32,7 +33,10 @@ fn single(b: &mut Builder, i: &Instruction, m: &mut Mods) -> Res<Op> {
         count(i, 3)?;
         let y = b.w(i, 2, 32)?;
         return Ok(Op::Alu(map2(d, x, y, move |x: u32, y: u32| {
-            bits32(bent32(seed, f, in32(x, z), in32(y, z)), z)
+            let (x, y) = (in32(x, z), in32(y, z));
+            // Exactly 0 or NaN for the largest divisors.
+            let v = divide(x, y);
+            bits32(if fast && v.to_bits() != (x / y).to_bits() { v } else { bent32(seed, f, x, y) }, z)
         })));
     }
     let alu = match i.base.as_str() {
@@ -75,10 +79,13 @@ fn single(b: &mut Builder, i: &Instruction, m: &mut Mods) -> Res<Op> {
         }
         "div" => {
             count(i, 3)?;
-            let approximate = m.take("approx") || m.take("full");
+            let fast = m.take("approx");
+            m.take("full");
             let round = m.round().unwrap_or(Round::Near);
             let (d, x, y) = (b.dst_w(i, 0)?, b.w(i, 1, 32)?, b.w(i, 2, 32)?);
-            if round == Round::Near || approximate {
+            if fast {
+                map2(d, x, y, move |x: u32, y: u32| bits32(divide(in32(x, z), in32(y, z)), z))
+            } else if round == Round::Near {
                 map2(d, x, y, move |x: u32, y: u32| bits32(in32(x, z) / in32(y, z), z))
             } else {
                 map2(d, x, y, move |x: u32, y: u32| bits32(div32(in32(x, z), in32(y, z), round), z))
@@ -163,14 +170,16 @@ fn double(b: &mut Builder, i: &Instruction, m: &mut Mods) -> Res<Op> {
         }
         "rcp" | "sqrt" | "rsqrt" => {
             count(i, 2)?;
-            if m.take("approx") {
-                m.take("ftz");
-                if i.base != "rsqrt" {
-                    return Err("`.approx` of f64 is not supported".into());
-                }
+            let approximate = m.take("approx");
+            let (d, x) = (b.dst_d(i, 0)?, b.d(i, 1)?);
+            if approximate && i.base != "sqrt" && m.take("ftz") {
+                let root = i.base == "rsqrt";
+                return Ok(Op::Alu(map1(d, x, move |x: u64| gross(root, x))));
+            }
+            if approximate && i.base != "rsqrt" {
+                return Err("`.approx` of f64 is not supported".into());
             }
             rounded(m)?;
-            let (d, x) = (b.dst_d(i, 0)?, b.d(i, 1)?);
             match i.base.as_str() {
                 "rcp" => map1(d, x, |x: u64| (1.0 / f64_of(x)).to_bits()),
                 "sqrt" => map1(d, x, |x: u64| f64_of(x).sqrt().to_bits()),

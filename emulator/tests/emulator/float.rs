@@ -234,6 +234,29 @@ fn approximations() {
     });
 }
 
+/// Of the upper halves of double precision.
+#[test]
+fn gross_reciprocals() {
+    let upper = !0u64 << 32;
+    let subnormal = f64::MIN_POSITIVE / 2.0;
+    let inputs =
+        [3.0, -7.5, 1e300, f64::from_bits(0x3ff0_0000_ffff_ffff), 0.0, -0.0, subnormal, f64::INFINITY];
+    let inputs: Vec<Vec<u64>> = inputs.iter().map(|x: &f64| vec![x.to_bits()]).collect();
+    for (op, f) in [("rcp", (|x| 1.0 / x) as fn(f64) -> f64), ("rsqrt", |x| 1.0 / x.sqrt())] {
+        let found = results(&format!("{op}.approx.ftz.f64 $d, $a;"), "b64", &["b64"], &inputs);
+        for (input, &bits) in inputs.iter().zip(&found) {
+            let x = f64::from_bits(input[0] & upper);
+            let x = if x.is_subnormal() { 0.0 } else { x };
+            let right = if x == 0.0 { 1.0 / x } else { f(x) };
+            if right.is_nan() {
+                assert_eq!(bits, 0x7fff_ffff_0000_0000, "{op} of {x}");
+            } else {
+                assert_eq!(bits, right.to_bits() & upper, "{op} of {x}");
+            }
+        }
+    }
+}
+
 #[test]
 fn double_precision() {
     let bits = |x: f64, found: u64| if x.is_nan() { g(found).is_nan() } else { x.to_bits() == found };

@@ -31,7 +31,7 @@ fn approximate_results_stay_within_their_bounds() {
         ("rcp.approx.f32", |x, _| 1.0 / x, |_, v| ulps(v, 1.0)),
         ("sqrt.approx.f32", |x, _| x.sqrt(), |_, v| v.abs() * 2f64.powi(-23)),
         ("rsqrt.approx.f32", |x, _| 1.0 / x.sqrt(), |_, v| v.abs() * 2f64.powf(-22.9)),
-        ("ex2.approx.f32", |x, _| x.exp2(), |_, v| v.abs() * 2f64.powi(-22)),
+        ("ex2.approx.f32", |x, _| x.exp2(), |_, v| ulps(v, 2.0)),
         (
             "lg2.approx.f32",
             |x, _| x.log2(),
@@ -67,6 +67,15 @@ fn approximate_results_stay_within_their_bounds() {
         );
         let infinite = |seed| bits(approximate(seed, op, &special[2..]));
         assert_eq!(infinite(Some(3)), infinite(None), "{op}");
+    }
+    // Divisors whose reciprocals are subnormal: exactly 0 and NaN, and only for `.approx`.
+    let large = [(3.0, 1e38), (-3.0, 1e38), (f32::INFINITY, -1e38), (3e38, f32::from_bits(253 << 23))];
+    for seed in [None, Some(1)] {
+        let found = approximate(seed, "div.approx.f32", &large);
+        assert_eq!([found[0].to_bits(), found[1].to_bits()], [0, 1 << 31]);
+        assert!(found[2].is_nan() && (found[3] - 3.5265).abs() < 1e-3, "{found:?}");
+        let found = approximate(seed, "div.full.f32", &large);
+        assert!((found[0] - 3e-38).abs() < 1e-44 && found[2] == f32::NEG_INFINITY, "{found:?}");
     }
     // Exact instructions are left alone.
     assert_eq!(approximate(Some(1), "div.rn.f32", &pairs), approximate(None, "div.rn.f32", &pairs));
