@@ -15,6 +15,16 @@ pub struct Requests {
 }
 
 /// The counts of a launch.
+///
+/// ```
+/// use ptx_emulator::{Device, Dim, Options, Profile};
+/// let ptx = ".version 7.0 .target sm_80 .address_size 64 .visible .entry k() { bar.sync 0; ret; }";
+/// let device = Device::new(Profile::sm_80(), Options::default());
+/// let kernel = device.load(ptx).unwrap().kernel("k").unwrap();
+/// let counts = device.launch(kernel, Dim::x(3), Dim::x(64), 0, &[]).unwrap();
+/// // Three blocks of two warps, two instructions each.
+/// assert_eq!((counts.barriers, counts.warp_instructions, counts.thread_instructions), (3, 12, 384));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counts {
     /// Name of the kernel.

@@ -1,6 +1,13 @@
 //! What goes wrong: text that cannot be loaded, and kernels that fail while they run.
 
 /// PTX that cannot be loaded: the place and the reason.
+///
+/// ```
+/// use ptx_emulator::{Device, Options, Profile};
+/// let ptx = ".version 7.0 .target sm_80 .address_size 64\n.visible .entry k() {\n  frobnicate.b32;\n}";
+/// let error = Device::new(Profile::sm_80(), Options::default()).load(ptx).map(|_| ()).unwrap_err();
+/// assert_eq!((error.line, error.text.as_str()), (3, "frobnicate.b32;"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("PTX line {line}: `{text}`: {reason}")]
 pub struct PtxError {
@@ -36,7 +43,23 @@ pub enum FaultKind {
 }
 
 /// A kernel's failure, with the place: kernel, block, thread, PTX line and, where the PTX has
-/// `.loc` lines, the line of the source.
+/// `.loc` lines or [`Options::lines`](crate::Options::lines) a table, the line of the source.
+///
+/// ```
+/// use ptx_emulator::{Device, Dim, FaultKind, Options, Profile};
+/// let ptx = ".version 7.0 .target sm_80 .address_size 64
+/// .visible .entry k() {
+///   .reg .b64 %rd<2>;
+///   mov.u64 %rd1, 16;
+///   st.global.u32 [%rd1], 1;
+///   ret;
+/// }";
+/// let device = Device::new(Profile::sm_80(), Options::default());
+/// let kernel = device.load(ptx).unwrap().kernel("k").unwrap();
+/// let fault = device.launch(kernel, Dim::x(1), Dim::x(32), 0, &[]).unwrap_err();
+/// assert_eq!((fault.kind, fault.line), (FaultKind::OutOfBounds, 5));
+/// assert!(fault.to_string().contains("kernel k, block (0, 0, 0), thread (0, 0, 0)"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The class.
@@ -53,7 +76,7 @@ pub struct Fault {
     pub line: u32,
     /// The instruction.
     pub text: Box<str>,
-    /// `file:line:column` from the line table, where there is one.
+    /// `file:line:column` by `.loc`, or `file:line` by a table, where there is one.
     pub source: Option<String>,
 }
 

@@ -43,6 +43,7 @@ mod device;
 pub mod driver;
 mod error;
 mod exec;
+pub mod lines;
 mod memory;
 mod mutation;
 mod options;

@@ -2,6 +2,13 @@
 
 /// One change of one kernel: `PTX_EMULATOR_MUTATE=kernel:line` deletes the instruction at that line
 /// of the PTX text, `kernel:line:mask` takes the last lane out of the mask that is its last operand.
+///
+/// ```
+/// use ptx_emulator::Mutation;
+/// let mutation = Mutation::parse("softmax_f32:412:mask").unwrap();
+/// assert!(mutation.kernel == "softmax_f32" && mutation.line == 412 && mutation.mask);
+/// assert_eq!(Mutation::parse("softmax_f32"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mutation {
     /// Name of the kernel.

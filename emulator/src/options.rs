@@ -1,8 +1,16 @@
 //! How launches run.
 
 use crate::mutation::Mutation;
+use std::path::PathBuf;
 
 /// How launches run; the driver library reads it from the environment ([`Options::from_env`]).
+///
+/// ```
+/// use ptx_emulator::{Device, Options, Profile};
+/// let sanitizer = Options { check: true, shuffle: Some(7), ..Options::default() };
+/// let device = Device::new(Profile::sm_80(), sanitizer);
+/// assert!(device.options().check && !Options::default().check);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Check mode: races, uninitialised reads, divergent barriers, as well as what is always
@@ -20,6 +28,8 @@ pub struct Options {
     pub approximate: Option<u64>,
     /// A change of one instruction, made when a module with that kernel is loaded.
     pub mutation: Option<Mutation>,
+    /// The table that names lines of sources in reports, for PTX without `.loc` (see [`lines`](crate::lines)).
+    pub lines: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -32,6 +42,7 @@ impl Default for Options {
             limit: 4_000_000_000,
             approximate: None,
             mutation: None,
+            lines: None,
         }
     }
 }
@@ -39,7 +50,8 @@ impl Default for Options {
 impl Options {
     /// The options that the environment asks for: `PTX_EMULATOR_CHECK=1`,
     /// `PTX_EMULATOR_SHUFFLE=seed`, `PTX_EMULATOR_COUNTS=file`, `PTX_EMULATOR_THREADS=n`,
-    /// `PTX_EMULATOR_LIMIT=n`, `PTX_EMULATOR_APPROX=seed` and `PTX_EMULATOR_MUTATE=kernel:line`. What is no number is said on standard error and has no effect.
+    /// `PTX_EMULATOR_LIMIT=n`, `PTX_EMULATOR_APPROX=seed`, `PTX_EMULATOR_MUTATE=kernel:line` and
+    /// `PTX_EMULATOR_LINES=file`. What is not understood is said on standard error and has no effect.
     pub fn from_env() -> Self {
         let get = |name: &str| variable(name);
         let number = |name: &str| understood(name, |v| v.parse::<u64>().ok());
@@ -52,6 +64,7 @@ impl Options {
             limit: number("LIMIT").unwrap_or(default.limit),
             approximate: number("APPROX"),
             mutation: understood("MUTATE", Mutation::parse),
+            lines: get("LINES").map(PathBuf::from),
         }
     }
 

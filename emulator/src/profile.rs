@@ -3,6 +3,13 @@
 use crate::options::{bytes, understood};
 
 /// The limits of one kind of device (CUDA C programming guide, table of compute capabilities).
+///
+/// ```
+/// use ptx_emulator::Profile;
+/// // Blocks of 256 threads and 40 KiB of shared memory on one multiprocessor.
+/// assert_eq!(Profile::sm_80().occupancy(256, 40 << 10), 4);
+/// assert_eq!(Profile::named("sm_75"), Some(Profile::sm_75()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Compute capability, major and minor.

@@ -4,9 +4,10 @@ use super::build::{Builder, Frame, Special, operand};
 use super::op::{Class, Inst, Op};
 use crate::PtxError;
 use crate::exec::regs::Regs;
+use crate::lines;
 use crate::mutation::Mutation;
 use crate::options::Options;
-use crate::ptx::{Ast, Function, Init, Instruction, Operand, Space, Statement, parse};
+use crate::ptx::{Ast, Function, Init, Instruction, Operand, Space, Statement, line_of, parse};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -69,12 +70,15 @@ impl Kernel {
     }
 
     pub(crate) fn text(&self, line: u32) -> String {
-        self.source.lines().nth(line.saturating_sub(1) as usize).unwrap_or("").trim().to_string()
+        line_of(&self.source, line)
     }
 
-    pub(crate) fn place(&self, index: u32) -> Option<String> {
-        let (file, line, column) = *self.places.get(index as usize)?;
-        let name = self.files.get(&file).map_or("?", String::as_str);
+    /// The source of an instruction: by its `.loc`, or by the options' line table.
+    pub(crate) fn place(&self, i: &Inst, options: &Options) -> Option<String> {
+        let Some((file, line, column)) = self.places.get(i.place as usize) else {
+            return options.lines.as_ref().map(|table| lines::find_in(table, &self.source, i.line));
+        };
+        let name = self.files.get(file).map_or("?", String::as_str);
         Some(format!("{name}:{line}:{column}"))
     }
 }
@@ -114,11 +118,7 @@ pub(crate) fn load(
 ) -> Result<Module, PtxError> {
     let ast = parse(source)?;
     let source: Arc<str> = source.into();
-    let fail = |line: u32, reason: String| PtxError {
-        line,
-        text: source.lines().nth(line.saturating_sub(1) as usize).unwrap_or("").trim().to_string(),
-        reason,
-    };
+    let fail = |line: u32, reason: String| PtxError { line, text: line_of(&source, line), reason };
     if ast.target > capability {
         return Err(fail(1, format!("the module is for sm_{}, the device is sm_{capability}", ast.target)));
     }

@@ -317,7 +317,7 @@ impl<'a> Worker<'a> {
             thread,
             line: i.line,
             text: k.text(i.line).into(),
-            source: k.place(i.place),
+            source: k.place(i, self.l.options),
         })
     }
 

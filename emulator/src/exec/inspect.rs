@@ -120,7 +120,7 @@ impl Worker<'_> {
             if let Some(other) = other {
                 let i = &self.l.kernel.code[(other.pc as usize).min(self.l.kernel.code.len() - 1)];
                 what += &format!(" at PTX line {}", i.line);
-                if let Some(place) = self.l.kernel.place(i.place) {
+                if let Some(place) = self.l.kernel.place(i, self.l.options) {
                     what += &format!(" ({place})");
                 }
             }

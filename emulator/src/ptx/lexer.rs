@@ -15,7 +15,8 @@ pub(super) enum Token<'a> {
     End,
 }
 
-pub(super) fn line_of(source: &str, line: u32) -> String {
+/// A line of a text, counted from 1, without what is around it.
+pub(crate) fn line_of(source: &str, line: u32) -> String {
     source.lines().nth(line.saturating_sub(1) as usize).unwrap_or("").trim().to_string()
 }
 

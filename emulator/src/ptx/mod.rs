@@ -5,6 +5,7 @@ mod function;
 mod lexer;
 mod operand;
 mod parser;
+pub(crate) use lexer::line_of;
 pub(crate) use parser::type_bytes;
 
 pub use ast::*;

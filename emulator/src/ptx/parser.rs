@@ -8,6 +8,11 @@ use std::collections::HashMap;
 pub(super) type Result<T> = std::result::Result<T, PtxError>;
 
 /// The syntax tree of a PTX text.
+///
+/// ```
+/// let ast = ptx_emulator::ptx::parse(".version 7.0 .target sm_80 .visible .entry k(.param .u64 p) { ret; }").unwrap();
+/// assert_eq!((ast.target, ast.functions[0].name.as_str(), ast.functions[0].params[0].bytes), (80, "k", 8));
+/// ```
 pub fn parse(source: &str) -> Result<Ast> {
     let mut parser = Parser { source, tokens: lex(source)?, at: 0, depth: 0, scopes: Vec::new(), renamed: 0 };
     parser.module()

@@ -1,6 +1,7 @@
 //! clang: kernels to PTX, and their functions for the host.
 
 use super::compact::compact;
+use super::lines::split;
 use super::manifest::{Manifest, Module};
 use super::{Result, in_parallel, scratch, sources};
 use std::path::PathBuf;
@@ -22,6 +23,9 @@ const DEVICE: &[&str] = &[
     "-Xclang",
     "+ptx70",
     "-O3",
+    "-gline-directives-only",
+    // Names of files as seen from the repository.
+    "-fdebug-compilation-dir=kernels/cuda",
     "-S",
     "-o",
     "-",
@@ -37,10 +41,15 @@ const COMMON: &[&str] = &[
     "-Wno-unneeded-internal-declaration",
 ];
 
-/// A module and its PTX.
+/// A module, compiled.
 pub struct Compiled<'a> {
     pub module: &'a Module,
+    /// Its PTX, as it is committed.
     pub ptx: String,
+    /// The lines of its source: a section of `lines.txt`.
+    pub lines: String,
+    /// The PTX with those lines in it, as NVIDIA's tools read them.
+    pub with_lines: String,
 }
 
 fn clang(name: &str) -> Result<()> {
@@ -63,17 +72,8 @@ fn run(command: &mut Command, what: &str) -> Result<String> {
     }
 }
 
-/// Whether PTX says which line of a source an instruction comes from; the instructions are the same.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Lines {
-    /// As it is committed.
-    Without,
-    /// For reports of the emulator or of NVIDIA's tools.
-    With,
-}
-
-/// Compiles every module.
-pub fn all(manifest: &Manifest, lines: Lines) -> Result<Vec<Compiled<'_>>> {
+/// Compiles every module. Lines of sources change no instruction.
+pub fn all<'m>(manifest: &'m Manifest) -> Result<Vec<Compiled<'m>>> {
     clang("clang-19")?;
     let one = |module: &Module| {
         let mut c = Command::new("clang-19");
@@ -81,14 +81,15 @@ pub fn all(manifest: &Manifest, lines: Lines) -> Result<Vec<Compiled<'_>>> {
         c.current_dir(sources()).args(DEVICE).args(COMMON).arg(format!("--cuda-gpu-arch={}", module.arch));
         c.args(module.dtype.as_ref().map(|d| format!("-DDTYPE={d}")))
             .args(module.defines.iter().map(|d| format!("-D{d}")));
-        if lines == Lines::With {
-            c.arg("-gline-directives-only");
-        }
         c.arg(&module.source);
         run(&mut c, &format!("{} for {}", module.source, module.name)).map(|ptx| compact(&ptx))
     };
-    let texts = in_parallel(&manifest.modules, one);
-    manifest.modules.iter().zip(texts).map(|(module, ptx)| Ok(Compiled { module, ptx: ptx? })).collect()
+    let compiled = |(module, ptx): (&'m Module, Result<String>)| {
+        let with_lines = ptx?;
+        let (ptx, lines) = split(&with_lines, &module.name);
+        Ok(Compiled { module, ptx, lines, with_lines })
+    };
+    manifest.modules.iter().zip(in_parallel(&manifest.modules, one)).map(compiled).collect()
 }
 
 /// Builds `tests/math.cpp`; returns the program.

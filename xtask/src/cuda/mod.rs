@@ -3,6 +3,7 @@
 mod compact;
 mod compile;
 mod counts;
+mod lines;
 mod manifest;
 mod mutants;
 mod ptxas;
@@ -14,7 +15,7 @@ pub use counts::counts;
 pub use mutants::mutants_of;
 pub use test::test;
 
-use compile::{Compiled, Lines};
+use compile::Compiled;
 use manifest::Manifest;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,11 @@ pub fn root() -> PathBuf {
 /// Where the kernels' sources are.
 pub fn sources() -> PathBuf {
     root().join("kernels/cuda")
+}
+
+/// The table that names lines of sources in the emulator's reports.
+pub fn lines() -> PathBuf {
+    sources().join("lines.txt")
 }
 
 /// Where cargo puts what it builds.
@@ -87,17 +93,18 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) ->
 /// Compiles every module and writes what differs from the committed PTX.
 pub fn generate() -> Result {
     let manifest = Manifest::load()?;
-    let compiled = compile::all(&manifest, Lines::Without)?;
+    let compiled = compile::all(&manifest)?;
     let mut changed = 0;
-    for Compiled { module, ptx } in &compiled {
-        let path = module.ptx_path();
+    let table = line_table(&compiled);
+    let files = compiled.iter().map(|c| (c.module.ptx_path(), c.module.file_name(), &c.ptx));
+    for (path, name, text) in files.chain([(lines(), "lines.txt".to_owned(), &table)]) {
         let old = std::fs::read_to_string(&path).ok();
-        if old.as_deref() == Some(ptx) {
+        if old.as_deref() == Some(text) {
             continue;
         }
         changed += 1;
-        println!("{} {}", if old.is_some() { "changed" } else { "new    " }, module.file_name());
-        write(&path, ptx)?;
+        println!("{} {name}", if old.is_some() { "changed" } else { "new    " });
+        write(&path, text)?;
     }
     for path in manifest::strangers(&manifest)? {
         println!("removed {}", path.display());
@@ -108,12 +115,17 @@ pub fn generate() -> Result {
     Ok(())
 }
 
-/// Compiles every module into `folder`, with the lines of its source.
+/// The table of all modules.
+fn line_table(compiled: &[Compiled]) -> String {
+    compiled.iter().map(|c| c.lines.as_str()).collect()
+}
+
+/// Compiles every module into `folder`, with the lines of its source in the PTX itself.
 pub fn generate_with_lines(folder: &Path) -> Result {
     let manifest = Manifest::load()?;
-    let compiled = compile::all(&manifest, Lines::With)?;
-    for Compiled { module, ptx } in &compiled {
-        write(&folder.join(module.file_name()), ptx)?;
+    let compiled = compile::all(&manifest)?;
+    for Compiled { module, with_lines, .. } in &compiled {
+        write(&folder.join(module.file_name()), with_lines)?;
     }
     println!("{} modules with lines in {}", compiled.len(), folder.display());
     Ok(())
@@ -129,13 +141,14 @@ fn write(path: &Path, ptx: &str) -> Result {
 pub fn check(archs: &[&str], missing: Missing) -> Result {
     let manifest = Manifest::load()?;
     let mut wrong = Vec::new();
-    if let Some(compiled) =
-        needing(compile::all(&manifest, Lines::Without), "PTX against its sources", missing)?
-    {
-        for Compiled { module, ptx } in &compiled {
+    if let Some(compiled) = needing(compile::all(&manifest), "PTX against its sources", missing)? {
+        for Compiled { module, ptx, .. } in &compiled {
             if std::fs::read_to_string(module.ptx_path()).ok().as_deref() != Some(ptx) {
                 wrong.push(format!("{} is not what {} gives", module.file_name(), module.source));
             }
+        }
+        if std::fs::read_to_string(lines()).ok() != Some(line_table(&compiled)) {
+            wrong.push("lines.txt is not what the sources give".into());
         }
         println!("{} modules compiled and compared", compiled.len());
     }

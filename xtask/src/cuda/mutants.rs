@@ -44,6 +44,10 @@ struct Mutant {
 }
 
 impl Mutant {
+    fn place(&self) -> String {
+        format!("{} {}", self.kernel, self.name)
+    }
+
     fn variable(&self) -> String {
         format!("{}:{}{}", self.kernel, self.line, if self.mask { ":mask" } else { "" })
     }
@@ -100,11 +104,10 @@ struct Explained {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Survivor {
-    kernel: String,
-    /// As [`Mutant::name`].
-    instruction: String,
     /// Why no test can notice.
     why: String,
+    /// As [`Mutant::place`].
+    places: Vec<String>,
 }
 
 /// Multiprocessors that the device says it has: those of its profile, and one, for which small
@@ -210,6 +213,44 @@ fn fate(suite: &Suite, cases: &Cases, mutant: &Mutant) -> Result<Fate> {
     Ok(Fate::Survived)
 }
 
+/// A barrier without which there is a race, its module, and a test that sees it, for [`lines_are_named`].
+const WRONG: (&str, &str, &str) = ("softmax_f32 bar.sync 2", "sm_75/softmax_f32.ptx", "rows::softmax");
+
+/// The lines of sources that a report names: `kernels/cuda/softmax.cu:31`.
+fn named(report: &str) -> Vec<(&str, usize)> {
+    let words = report.split(|c: char| c.is_whitespace() || "()".contains(c));
+    words
+        .filter_map(|w| w.strip_prefix("kernels/cuda/")?.split_once(':'))
+        .filter_map(|(f, n)| Some((f, n.parse().ok()?)))
+        .collect()
+}
+
+/// Deletes a kernel's barrier: the report of the race must name both lines of the source, which are ones
+/// that touch shared memory.
+pub fn lines_are_named() -> Result {
+    let (place, file, test) = WRONG;
+    let read = |path: &std::path::Path| {
+        std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+    };
+    let ptx = read(&sources().join("ptx").join(file))?;
+    let mutant = mutants(&ptx).into_iter().find(|m| m.place() == place);
+    let mutant = mutant.ok_or_else(|| format!("{file} has no {place}"))?.variable();
+    let out = Suite::build()?.run(test, &[("PTX_EMULATOR_CHECK", "1"), ("PTX_EMULATOR_MUTATE", &mutant)])?;
+    let lines = named(&out.text);
+    for &(file, line) in &lines {
+        let source = read(&sources().join(file))?;
+        let text = source.lines().nth(line - 1).unwrap_or("").trim();
+        println!("kernels/cuda/{file}:{line}: {text}");
+        if !text.contains("scratch") {
+            return Err(format!("a report names {file}:{line}, which does not touch shared memory: {text}"));
+        }
+    }
+    if out.passed || lines.len() < 2 {
+        return Err(format!("without {place}: the report does not name two lines:\n{}", out.text));
+    }
+    Ok(())
+}
+
 /// Changes every kernel whose name contains `filter`, and compares with what is explained.
 pub fn mutants_of(filter: &str) -> Result {
     let manifest = Manifest::load()?;
@@ -237,9 +278,9 @@ pub fn mutants_of(filter: &str) -> Result {
         let fate = fate(&suite, &cases, mutant);
         match &fate {
             Ok(Fate::Caught(test, how)) => {
-                println!("caught      {} {}: {test}: {how}", mutant.kernel, mutant.name)
+                println!("caught      {}: {test}: {how}", mutant.place())
             }
-            Ok(other) => println!("{other:<11?} {} {} (line {})", mutant.kernel, mutant.name, mutant.line),
+            Ok(other) => println!("{other:<11?} {} (line {})", mutant.place(), mutant.line),
             Err(e) => println!("{e}"),
         }
         fate
@@ -265,22 +306,22 @@ fn report(all: &[Mutant], fates: &[Fate], explained: &Explained, filter: &str) -
     let (barriers, masks) = (of(true), of(false));
     println!("deleted: {} of {} caught; masks: {} of {}", barriers.0, barriers.1, masks.0, masks.1);
     let mut wrong = Vec::new();
-    let why = |m: &Mutant| {
-        explained.survivor.iter().find(|s| s.kernel == m.kernel && s.instruction == m.name).map(|s| &s.why)
-    };
+    let why = |m: &Mutant| explained.survivor.iter().find(|s| s.places.contains(&m.place())).map(|s| &s.why);
     for (m, f) in all.iter().zip(fates) {
         match (f, why(m)) {
             (Fate::Caught(..), None) => {}
             (Fate::Caught(..), Some(_)) => {
-                wrong.push(format!("{} {}: explained in mutants.toml, but caught", m.kernel, m.name))
+                wrong.push(format!("{}: explained in mutants.toml, but caught", m.place()))
             }
-            (_, Some(why)) => println!("{} {}: {why}", m.kernel, m.name),
-            (f, None) => wrong.push(format!("{} {} (line {}): {f:?}", m.kernel, m.name, m.line)),
+            (_, Some(why)) => println!("{}: {why}", m.place()),
+            (f, None) => wrong.push(format!("{} (line {}): {f:?}", m.place(), m.line)),
         }
     }
-    for s in explained.survivor.iter().filter(|s| s.kernel.contains(filter)) {
-        if !all.iter().any(|m| m.kernel == s.kernel && m.name == s.instruction) {
-            wrong.push(format!("mutants.toml: {} has no {}", s.kernel, s.instruction));
+    let explained = explained.survivor.iter().flat_map(|s| &s.places);
+    let asked = |place: &&String| place.split(' ').next().is_some_and(|kernel| kernel.contains(filter));
+    for place in explained.filter(asked) {
+        if !all.iter().any(|m| m.place() == *place) {
+            wrong.push(format!("mutants.toml: there is no {place}"));
         }
     }
     if wrong.is_empty() {
@@ -319,17 +360,23 @@ mod tests {
         assert_eq!(all[3].variable(), "a_f32:8:mask");
         let caught = Fate::Caught("t".into(), "race".into());
         let fates = [caught.clone(), Fate::Survived, caught.clone(), caught.clone(), caught.clone(), caught];
-        let text =
-            "[[survivor]]\nkernel = 'a_f32'\ninstruction = 'bar.sync 2'\nwhy = 'the second is spare'\n";
+        let text = "[[survivor]]\nwhy = 'the second is spare'\nplaces = ['a_f32 bar.sync 2']\n";
         let explained: Explained = toml::from_str(text).unwrap();
         assert!(report(&all, &fates, &explained, "").is_ok());
         let e = report(&all, &fates, &Explained::default(), "").unwrap_err();
         assert!(e.contains("a_f32 bar.sync 2 (line 6): Survived"), "{e}");
         let other: Explained = toml::from_str(&text.replace("sync 2", "sync 9")).unwrap();
-        assert!(report(&all, &fates, &other, "").unwrap_err().contains("a_f32 has no bar.sync 9"));
+        assert!(report(&all, &fates, &other, "").unwrap_err().contains("there is no a_f32 bar.sync 9"));
         let other: Explained =
             toml::from_str(&text.replace("a_f32", "b_f32").replace("sync 2", "sync 1")).unwrap();
         assert!(report(&all, &fates, &other, "").unwrap_err().contains("but caught"));
+    }
+
+    #[test]
+    fn lines_are_found_in_reports() {
+        let report = "race: at PTX line 7 (kernels/cuda/include/team.cuh:12)\n  at kernels/cuda/a.cu:3\n";
+        assert_eq!(named(report), [("include/team.cuh", 12), ("a.cu", 3)]);
+        assert!(named("at an unknown line: kernels/cuda/lines.txt: no such file").is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The backend's own tests as a program, and the emulator that it runs on.
 
-use super::{Result, root, target};
+use super::{Result, lines, root, target};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -64,6 +64,7 @@ impl Suite {
         command.current_dir(root().join("kernels")).env("LD_LIBRARY_PATH", &self.driver);
         // Memory is freed at once, so that uses after that are seen.
         command.env("TAPER_CUDA_REQUIRED", "1").env("TAPER_CUDA_CACHE", "0");
+        command.env("PTX_EMULATOR_LINES", lines());
         command
     }
 

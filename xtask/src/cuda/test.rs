@@ -1,7 +1,8 @@
 //! The CUDA backend's tests, on the emulator of this repository.
 
+use super::mutants::lines_are_named;
 use super::suite::{cargo, emulator};
-use super::{Result, root, scratch, target};
+use super::{Result, lines, root, scratch, target};
 use std::path::Path;
 use std::process::Command;
 
@@ -63,6 +64,8 @@ fn suites(mode: &str, variables: &[(&str, &str)], driver: &Path) -> Result {
             .env("TAPER_CUDA_REQUIRED", "1")
             .env("TAPER_TEST_DEVICE", "cuda")
             .env("PTX_EMULATOR_REPORT", &report)
+            .env("PTX_EMULATOR_LINES", lines())
+            .env("PTX_EMULATOR_DEVICES", "2")
             .envs(variables.iter().copied());
         if let Err(e) = run(&mut command, name) {
             failed.push(format!("{mode}: {e}"));
@@ -88,7 +91,8 @@ fn examples(driver: &Path) -> Result {
     Ok(())
 }
 
-/// Builds the emulator and runs the suites on it in the modes named, or in all; in plain mode the examples, too.
+/// Builds the emulator and runs the suites on it in the modes named, or in all; in plain mode the examples, too,
+/// in check mode a kernel without its barrier.
 pub fn test(modes: &[&str]) -> Result {
     if let Some(unknown) = modes.iter().find(|m| !MODES.iter().any(|(name, _)| name == *m)) {
         return Err(format!("no mode {unknown}: there are plain, check and shuffle"));
@@ -98,8 +102,13 @@ pub fn test(modes: &[&str]) -> Result {
     for (mode, variables) in MODES {
         if modes.is_empty() || modes.contains(&mode) {
             failed.extend(suites(mode, variables, &driver).err());
-            if mode == "plain" {
-                failed.extend(examples(&driver).err());
+            match mode {
+                "plain" => failed.extend(examples(&driver).err()),
+                "check" => {
+                    println!("=== check: lines that the report of a wrong kernel names");
+                    failed.extend(lines_are_named().err());
+                }
+                _ => {}
             }
         }
     }
