@@ -20,7 +20,12 @@ pub struct Device {
 impl Device {
     /// A device with the limits of a profile.
     pub fn new(profile: Profile, options: Options) -> Self {
-        let memory = Mutex::new(Memory::new(profile.memory, options.check));
+        Device::numbered(profile, options, 0)
+    }
+
+    /// One of several devices of a program: their addresses differ.
+    pub(crate) fn numbered(profile: Profile, options: Options, ordinal: usize) -> Self {
+        let memory = Mutex::new(Memory::new(profile.memory, options.check, ordinal));
         Device { profile, options, memory }
     }
 

@@ -16,8 +16,16 @@ pub(crate) const GENERIC_SHARED: u64 = 1 << 56;
 pub(crate) const GENERIC_LOCAL: u64 = 1 << 57;
 /// Where generic addresses of parameters start.
 pub(crate) const GENERIC_PARAM: u64 = 1 << 58;
-/// Where device memory starts: no host address is that large.
+/// Where the memory of the first device starts, and bytes from one device to the next: no host address is
+/// that large.
 const FIRST: u64 = 1 << 52;
+/// Devices that have room below the other windows.
+pub(crate) const DEVICES: usize = 8;
+
+/// The device that an address belongs to; `None` for those of the host.
+pub(crate) fn device_of(address: u64) -> Option<usize> {
+    ((address / FIRST) as usize).checked_sub(1)
+}
 /// Unused addresses between two allocations.
 const GAP: u64 = 4096;
 /// Up to this size fresh memory is filled with NaN; above it is zero (and takes no room until
@@ -112,6 +120,7 @@ pub(crate) struct Table {
     pub ranges: Vec<Range>,
     pub owners: Vec<Arc<Allocation>>,
     pub freed: Vec<(u64, u64)>,
+    pub ordinal: usize,
 }
 
 impl Table {
@@ -124,6 +133,9 @@ impl Table {
 
     /// What is wrong with an access of `bytes` at `address`, in words.
     pub fn explain(&self, address: u64, bytes: u64) -> String {
+        if let Some(other) = device_of(address).filter(|&d| d != self.ordinal && d < DEVICES) {
+            return format!("this is memory of device {other}, not of device {}", self.ordinal);
+        }
         if let Some((start, end)) =
             self.freed.iter().rev().find(|f| (f.0..f.1.max(f.0 + 1)).contains(&address))
         {
@@ -157,6 +169,7 @@ pub(crate) struct Memory {
     live: BTreeMap<u64, Arc<Allocation>>,
     freed: Vec<(u64, u64)>,
     next: u64,
+    ordinal: usize,
     pub used: u64,
     pub total: u64,
     check: bool,
@@ -164,8 +177,9 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    pub fn new(total: u64, check: bool) -> Self {
-        Memory { live: BTreeMap::new(), freed: Vec::new(), next: FIRST, used: 0, total, check, table: None }
+    pub fn new(total: u64, check: bool, ordinal: usize) -> Self {
+        let next = FIRST * (1 + ordinal as u64);
+        Memory { live: BTreeMap::new(), freed: Vec::new(), next, ordinal, used: 0, total, check, table: None }
     }
 
     /// An address for `len` bytes; nothing is there yet.
@@ -244,7 +258,7 @@ impl Memory {
                     host: a.host as usize,
                 };
                 let ranges = owners.iter().map(range).collect();
-                Arc::new(Table { ranges, owners, freed: self.freed.clone() })
+                Arc::new(Table { ranges, owners, freed: self.freed.clone(), ordinal: self.ordinal })
             })
             .clone()
     }
@@ -274,10 +288,16 @@ impl Memory {
 
     pub fn copy(&mut self, to: u64, from: u64, len: u64) -> Result<(), String> {
         let (source, s) = self.find(from, len).ok_or_else(|| self.reason(from, len as usize))?;
+        self.copy_in(to, &source, s, len)
+    }
+
+    /// Copies from an allocation, perhaps of another device.
+    pub fn copy_in(&mut self, to: u64, source: &Allocation, s: u64, len: u64) -> Result<(), String> {
         let (target, t) = self.find(to, len).ok_or_else(|| self.reason(to, len as usize))?;
-        // SAFETY: as in `write`; `copy` allows the ranges to overlap.
+        // SAFETY: both ranges have been found; no kernel runs while the driver is locked for a copy, and `copy`
+        // allows them to overlap.
         unsafe { std::ptr::copy(source.host.add(s as usize), target.host.add(t as usize), len as usize) }
-        target.copy_marks(t, &source, s, len);
+        target.copy_marks(t, source, s, len);
         Ok(())
     }
 
@@ -293,7 +313,7 @@ impl Memory {
         Ok(())
     }
 
-    fn reason(&mut self, address: u64, len: usize) -> String {
+    pub fn reason(&mut self, address: u64, len: usize) -> String {
         format!("{len} bytes at {address:#x}: {}", self.table().explain(address, len as u64))
     }
 }

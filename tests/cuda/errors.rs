@@ -4,7 +4,8 @@ use crate::{ALONE, device};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use taper::prelude::*;
 
-fn message(f: impl FnOnce()) -> String {
+/// What a panic says.
+pub fn message(f: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("a panic");
     panic
         .downcast_ref::<String>()

@@ -6,6 +6,7 @@
 #![cfg(feature = "cuda")]
 
 mod counts;
+mod devices;
 mod errors;
 mod files;
 mod tensors;

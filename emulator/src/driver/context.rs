@@ -1,32 +1,30 @@
-//! Contexts: the primary one, others, and each thread's current one.
+//! Contexts: the devices' primary ones, others, and each thread's current one.
 
-use super::state::{PRIMARY, current, healthy, in_context, initialised};
+use super::state::{Context, State, current, healthy, in_context, initialised, of_device};
 use super::{Code, Handle, give};
 use std::ffi::{c_int, c_void};
 
 fn release(device: c_int) -> Result<(), Code> {
-    let mut s = initialised()?;
-    if device != 0 {
-        return Err(Code::InvalidDevice);
-    }
-    let users = s.contexts.get_mut(&PRIMARY).ok_or(Code::InvalidContext)?;
-    *users -= 1;
-    if *users == 0 {
-        s.contexts.remove(&PRIMARY);
-        if s.contexts.is_empty() {
-            s.end();
-        }
+    let mut s = of_device(device)?;
+    let primary = s.primary();
+    let context = s.contexts.get_mut(&primary).ok_or(Code::InvalidContext)?;
+    context.users -= 1;
+    if context.users == 0 { forget(&mut s, primary) } else { Ok(()) }
+}
+
+/// A context ends, and its device with the last one.
+fn forget(s: &mut State, context: Handle) -> Result<(), Code> {
+    let device = s.contexts.remove(&context).ok_or(Code::InvalidContext)?.device;
+    if s.contexts.values().all(|c| c.device != device) {
+        s.on(device, State::end);
     }
     Ok(())
 }
 
 fn create(context: *mut Handle, device: c_int) -> Result<(), Code> {
-    let mut s = initialised()?;
-    if device != 0 {
-        return Err(Code::InvalidDevice);
-    }
-    let handle = s.handle();
-    s.contexts.insert(handle, 1);
+    let mut s = of_device(device)?;
+    let (handle, device) = (s.handle(), s.here);
+    s.contexts.insert(handle, Context { users: 1, device });
     current(|c| c.push(handle));
     give(context, handle)
 }
@@ -34,12 +32,10 @@ fn create(context: *mut Handle, device: c_int) -> Result<(), Code> {
 super::export! {
     /// The primary context of the device, retained once more.
     fn cuDevicePrimaryCtxRetain(context: *mut Handle, device: c_int) {
-        let mut s = initialised()?;
-        if device != 0 {
-            return Err(Code::InvalidDevice);
-        }
-        *s.contexts.entry(PRIMARY).or_insert(0) += 1;
-        give(context, PRIMARY)
+        let mut s = of_device(device)?;
+        let (primary, device) = (s.primary(), s.here);
+        s.contexts.entry(primary).or_insert(Context { users: 0, device }).users += 1;
+        give(context, primary)
     }
     /// Released as often as retained, the primary context ends; check mode then reports leaks.
     fn cuDevicePrimaryCtxRelease_v2(device: c_int) {
@@ -51,26 +47,20 @@ super::export! {
     }
     /// Ends the primary context at once.
     fn cuDevicePrimaryCtxReset_v2(device: c_int) {
-        let mut s = initialised()?;
-        if device != 0 {
-            return Err(Code::InvalidDevice);
-        }
-        let contexts = std::mem::take(&mut s.contexts);
-        s.end();
-        s.contexts = contexts;
+        of_device(device)?.end();
         Ok(())
     }
     /// Whether the primary context is alive.
-    fn cuDevicePrimaryCtxGetState(_device: c_int, flags: *mut u32, active: *mut c_int) {
-        let s = initialised()?;
+    fn cuDevicePrimaryCtxGetState(device: c_int, flags: *mut u32, active: *mut c_int) {
+        let s = of_device(device)?;
         give(flags, 0)?;
-        give(active, s.contexts.contains_key(&PRIMARY) as c_int)
+        give(active, s.contexts.contains_key(&s.primary()) as c_int)
     }
     /// Flags of the primary context have no effect.
-    fn cuDevicePrimaryCtxSetFlags_v2(_device: c_int, _flags: u32) {
-        initialised().map(|_| ())
+    fn cuDevicePrimaryCtxSetFlags_v2(device: c_int, _flags: u32) {
+        of_device(device).map(|_| ())
     }
-    /// A new context, which becomes current. All contexts share the device's state.
+    /// A new context, which becomes current. All contexts of a device share its state.
     fn cuCtxCreate_v2(context: *mut Handle, _flags: u32, device: c_int) {
         create(context, device)
     }
@@ -85,17 +75,15 @@ super::export! {
     /// Ends a context.
     fn cuCtxDestroy_v2(context: Handle) {
         let mut s = initialised()?;
-        if context == PRIMARY || s.contexts.remove(&context).is_none() {
+        if (0..s.units.len()).any(|d| s.on(d, |s| s.primary()) == context) {
             return Err(Code::InvalidContext);
         }
+        forget(&mut s, context)?;
         current(|c| {
             if c.last() == Some(&context) {
                 c.pop();
             }
         });
-        if s.contexts.is_empty() {
-            s.end();
-        }
         Ok(())
     }
     /// Makes a context current in this thread; 0 makes none current.
@@ -133,10 +121,21 @@ super::export! {
     }
     /// The device of the current context.
     fn cuCtxGetDevice(device: *mut c_int) {
-        in_context()?;
-        give(device, 0)
+        give(device, in_context()?.here as c_int)
     }
-    /// Waits for all streams.
+    /// Kernels cannot use another device's memory here; copies can.
+    fn cuCtxEnablePeerAccess(peer: Handle, _flags: u32) {
+        if !in_context()?.contexts.contains_key(&peer) {
+            return Err(Code::InvalidContext);
+        }
+        Err(Code::PeerAccessUnsupported)
+    }
+    /// It was never enabled.
+    fn cuCtxDisablePeerAccess(_peer: Handle) {
+        in_context()?;
+        Err(Code::PeerAccessNotEnabled)
+    }
+    /// Waits for all streams of the device.
     fn cuCtxSynchronize() {
         let mut s = healthy()?;
         s.counts.synchronisations += 1;

@@ -1,6 +1,7 @@
-//! The device and what it says about itself.
+//! The devices and what they say about themselves.
 
-use super::state::{initialise, initialised};
+use super::pool::POOL;
+use super::state::{initialise, initialised, of_device};
 use super::{Code, Handle, give};
 use crate::profile::Profile;
 use std::ffi::{c_char, c_int};
@@ -9,10 +10,6 @@ use std::ffi::{c_char, c_int};
 const VERSION: c_int = 12090;
 /// The name that programs show.
 const NAME: &str = "PTX emulator";
-
-fn only(device: c_int) -> Result<(), Code> {
-    if device == 0 { Ok(()) } else { Err(Code::InvalidDevice) }
-}
 
 fn attribute(p: &Profile, which: u32) -> i64 {
     match which {
@@ -44,6 +41,13 @@ fn attribute(p: &Profile, which: u32) -> i64 {
     }
 }
 
+/// 16 bytes that are always the same, but for the device's number.
+fn unique(device: c_int) -> [u8; 16] {
+    let mut bytes = *b"PTX emulator\0\0\0\0";
+    bytes[15] = device as u8;
+    bytes
+}
+
 super::export! {
     /// Must come first.
     fn cuInit(flags: u32) {
@@ -57,21 +61,18 @@ super::export! {
     fn cuDriverGetVersion(version: *mut c_int) {
         give(version, VERSION)
     }
-    /// There is one device.
+    /// As many as `PTX_EMULATOR_DEVICES` says, or one.
     fn cuDeviceGetCount(count: *mut c_int) {
-        initialised()?;
-        give(count, 1)
+        give(count, initialised()?.units.len() as c_int)
     }
     /// The device of that number.
     fn cuDeviceGet(device: *mut c_int, ordinal: c_int) {
-        initialised()?;
-        only(ordinal)?;
-        give(device, 0)
+        of_device(ordinal)?;
+        give(device, ordinal)
     }
     /// Its name, which says that it is none.
     fn cuDeviceGetName(name: *mut c_char, len: c_int, device: c_int) {
-        let s = initialised()?;
-        only(device)?;
+        let s = of_device(device)?;
         if name.is_null() || len <= 0 {
             return Err(Code::InvalidValue);
         }
@@ -84,57 +85,48 @@ super::export! {
         }
         Ok(())
     }
-    /// 16 bytes that are always the same.
+    /// 16 bytes that are the device's own.
     fn cuDeviceGetUuid_v2(uuid: *mut [u8; 16], device: c_int) {
-        initialised()?;
-        only(device)?;
-        give(uuid, *b"PTX emulator\0\0\0\0")
+        of_device(device)?;
+        give(uuid, unique(device))
     }
     /// As `cuDeviceGetUuid_v2`.
     fn cuDeviceGetUuid(uuid: *mut [u8; 16], device: c_int) {
-        initialised()?;
-        only(device)?;
-        give(uuid, *b"PTX emulator\0\0\0\0")
+        of_device(device)?;
+        give(uuid, unique(device))
     }
     /// Its memory.
     fn cuDeviceTotalMem_v2(bytes: *mut usize, device: c_int) {
-        let s = initialised()?;
-        only(device)?;
+        let s = of_device(device)?;
         give(bytes, s.device.profile().memory as usize)
     }
     /// Its attributes; those that no program asks for are 0.
     fn cuDeviceGetAttribute(value: *mut c_int, which: u32, device: c_int) {
-        let s = initialised()?;
-        only(device)?;
+        let s = of_device(device)?;
         give(value, attribute(s.device.profile(), which) as c_int)
     }
     /// Compute capability.
     fn cuDeviceComputeCapability(major: *mut c_int, minor: *mut c_int, device: c_int) {
-        let s = initialised()?;
-        only(device)?;
+        let s = of_device(device)?;
         give(major, s.device.profile().capability.0 as c_int)?;
         give(minor, s.device.profile().capability.1 as c_int)
     }
-    /// There is no other device.
-    fn cuDeviceCanAccessPeer(can: *mut c_int, _device: c_int, _peer: c_int) {
-        initialised()?;
+    /// Kernels use no other device's memory; copies between devices go without.
+    fn cuDeviceCanAccessPeer(can: *mut c_int, device: c_int, peer: c_int) {
+        of_device(device)?;
+        of_device(peer)?;
         give(can, 0)
     }
-    /// The one memory pool.
+    /// The device's memory pool.
     fn cuDeviceGetDefaultMemPool(pool: *mut Handle, device: c_int) {
-        initialised()?;
-        only(device)?;
-        give(pool, super::pool::POOL)
+        give(pool, POOL + of_device(device)?.here)
     }
-    /// The one memory pool.
+    /// The device's memory pool.
     fn cuDeviceGetMemPool(pool: *mut Handle, device: c_int) {
-        initialised()?;
-        only(device)?;
-        give(pool, super::pool::POOL)
+        give(pool, POOL + of_device(device)?.here)
     }
-    /// Every pool is the same.
+    /// A device has one pool.
     fn cuDeviceSetMemPool(device: c_int, _pool: Handle) {
-        initialised()?;
-        only(device)
+        of_device(device).map(|_| ())
     }
 }

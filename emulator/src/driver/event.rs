@@ -9,7 +9,8 @@ super::export! {
     fn cuEventCreate(event: *mut Handle, flags: u32) {
         let mut s = healthy()?;
         let handle = s.handle();
-        s.events.insert(handle, Event { recorded: None, timing: flags & 2 == 0, passed: None });
+        let device = s.here;
+        s.events.insert(handle, Event { device, recorded: None, timing: flags & 2 == 0, passed: None });
         give(event, handle)
     }
     /// Ends an event.
@@ -21,7 +22,8 @@ super::export! {
     fn cuEventRecord(event: Handle, stream: Handle) {
         let mut s = healthy()?;
         let handle = s.stream(stream)?;
-        if !s.events.contains_key(&event) {
+        // An event is passed on its own device; any may wait for it.
+        if s.events.get(&event).is_none_or(|e| e.device != s.streams[&handle].device) {
             return Err(Code::InvalidHandle);
         }
         s.counts.events += 1;

@@ -106,7 +106,12 @@ super::export! {
     ) {
         let mut s = healthy()?;
         let stream = s.stream(stream)?;
-        let f = s.functions.get(&function).ok_or(Code::InvalidHandle)?;
+        // Kernels and streams of other devices are none here.
+        let here = s.here;
+        let f = s.functions.get(&function).filter(|f| f.device == here).ok_or(Code::InvalidHandle)?;
+        if s.streams[&stream].device != here {
+            return Err(Code::InvalidHandle);
+        }
         let (kernel, limit) = (f.kernel.clone(), f.dynamic_limit.saturating_add(f.kernel.shared_bytes()));
         let (grid, block) = (Dim { x: gx, y: gy, z: gz }, Dim { x: bx, y: by, z: bz });
         let total = kernel.shared_bytes().saturating_add(shared);

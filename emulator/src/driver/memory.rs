@@ -1,9 +1,9 @@
-//! Memory of the device and of the host, and copies between them.
+//! Memory of the devices and of the host, and copies between them.
 
 use super::state::{DEFAULT, Locked, Pinned, State, healthy, in_context};
 use super::stream::{HostPtr, Work};
 use super::{Code, Handle, give};
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc_zeroed};
 use std::ffi::c_void;
 
 impl State {
@@ -33,28 +33,39 @@ impl State {
         Ok(())
     }
 
-    fn alloc_async(&mut self, bytes: usize, stream: Handle) -> Result<u64, Code> {
+    /// Memory of a device from a place in a stream on; by itself of the stream's device.
+    fn alloc_async(&mut self, bytes: usize, stream: Handle, device: Option<usize>) -> Result<u64, Code> {
         let stream = self.stream(stream)?;
         let bytes = bytes as u64;
-        self.room(bytes)?;
-        self.counts.allocations += 1;
-        let start = self.device.memory().reserve(bytes);
-        self.promised += bytes;
-        self.allocated.insert(start, bytes);
+        let start = self.on(device.unwrap_or(self.streams[&stream].device), |s| {
+            s.room(bytes)?;
+            s.counts.allocations += 1;
+            let start = s.device.memory().reserve(bytes);
+            s.promised += bytes;
+            s.allocated.insert(start, bytes);
+            Ok(start)
+        })?;
         self.push(stream, Work::Alloc(start, bytes))?;
         Ok(start)
     }
 
+    /// Whether something was allocated there; it is not any more.
+    fn take(&mut self, address: u64) -> bool {
+        let owner = self.owner(address);
+        self.units[owner].allocated.remove(&address).is_some()
+    }
+
     fn check_range(&mut self, address: u64, bytes: usize) -> Result<(), Code> {
         // Memory allocated in a stream exists later; its range is known already.
-        let known = self.device.memory().find(address, bytes as u64).is_some()
-            || self.allocated.iter().any(|(&start, &len)| {
+        let unit = &self.units[self.owner(address)];
+        let known = unit.device.memory().find(address, bytes as u64).is_some()
+            || unit.allocated.iter().any(|(&start, &len)| {
                 address >= start && address - start <= len && bytes as u64 <= len - (address - start)
             });
         if known {
             return Ok(());
         }
-        let words = self.device.memory().table().explain(address, bytes as u64);
+        let words = unit.device.memory().table().explain(address, bytes as u64);
         self.tell(&format!("a copy or fill of {bytes} bytes at {address:#x}: {words}"));
         Err(Code::InvalidValue)
     }
@@ -69,9 +80,9 @@ impl State {
         if start.is_null() {
             return Err(Code::OutOfMemory);
         }
-        self.pinned.insert(start as usize, Pinned { len: bytes, layout: Some(layout), managed });
-        // SAFETY: the memory lives until `host_free`, which unmaps it first.
-        unsafe { self.device.memory().map_host(start, bytes as u64) };
+        let pinned = Pinned { device: self.here, len: bytes, layout: Some(layout), managed };
+        // SAFETY: the memory lives until `unpin` frees it.
+        unsafe { self.pin(start as usize, pinned) };
         Ok(start as usize)
     }
 
@@ -82,13 +93,9 @@ impl State {
         // Kernels that may use managed memory run first. Pinned memory is freed under pending
         // copies, as it is on a device; the copy then says so.
         if managed {
-            self.run_all();
+            self.run_everything();
         }
-        self.device.free(start as u64);
-        if let Some(Pinned { layout: Some(layout), .. }) = self.pinned.remove(&start) {
-            // SAFETY: allocated with this layout by `host_alloc`.
-            unsafe { dealloc(start as *mut u8, layout) }
-        }
+        self.unpin(start);
         Ok(())
     }
 
@@ -137,6 +144,11 @@ impl State {
         Ok(())
     }
 
+    /// Runs all work of all devices.
+    fn run_everything(&mut self) {
+        (0..self.units.len()).for_each(|device| self.on(device, State::run_all));
+    }
+
     fn on_device(&mut self, to: u64, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
         self.counts.on_device += 1;
         if bytes == 0 {
@@ -145,6 +157,17 @@ impl State {
         self.check_range(to, bytes)?;
         self.check_range(from, bytes)?;
         self.push(stream, Work::OnDevice(to, from, bytes as u64)).map(|_| ())
+    }
+
+    /// Whether both addresses belong to the devices of their contexts.
+    fn peers(&self, to: u64, to_context: Handle, from: u64, from_context: Handle) -> Result<(), Code> {
+        for (address, context) in [(to, to_context), (from, from_context)] {
+            let device = self.contexts.get(&context).ok_or(Code::InvalidContext)?.device;
+            if self.owner(address) != device {
+                return Err(Code::InvalidValue);
+            }
+        }
+        Ok(())
     }
 
     fn any(&mut self, to: u64, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
@@ -197,29 +220,32 @@ super::export! {
         if address == 0 {
             return Ok(());
         }
-        s.run_all();
+        let owner = s.owner(address);
+        s.on(owner, State::run_all);
         s.counts.frees += 1;
         s.counts.synchronisations += 1;
         if s.pinned.get(&(address as usize)).is_some_and(|p| p.managed) {
             s.host_free(address as usize, true)?;
             return s.verdict();
         }
-        if s.allocated.remove(&address).is_none() {
-            let again = if s.device.memory().was_freed(address) { " (it was freed before)" } else { "" };
+        if !s.take(address) {
+            let again = if s.device_at(address).memory().was_freed(address) { " (it was freed before)" } else { "" };
             s.tell(&format!("free of {address:#x}, where nothing is allocated{again}"));
             return Err(Code::InvalidValue);
         }
-        s.device.free(address);
+        s.device_at(address).free(address);
         s.verdict()
     }
     /// Memory from a place in a stream on.
     fn cuMemAllocAsync(address: *mut u64, bytes: usize, stream: Handle) {
-        let start = healthy()?.alloc_async(bytes, stream)?;
+        let start = healthy()?.alloc_async(bytes, stream, None)?;
         give(address, start)
     }
-    /// As `cuMemAllocAsync`: there is one pool.
-    fn cuMemAllocFromPoolAsync(address: *mut u64, bytes: usize, _pool: Handle, stream: Handle) {
-        let start = healthy()?.alloc_async(bytes, stream)?;
+    /// As `cuMemAllocAsync`, of the pool's device.
+    fn cuMemAllocFromPoolAsync(address: *mut u64, bytes: usize, pool: Handle, stream: Handle) {
+        let mut s = healthy()?;
+        let device = super::pool::device_of(&s, pool)?;
+        let start = s.alloc_async(bytes, stream, Some(device))?;
         give(address, start)
     }
     /// Memory up to a place in a stream.
@@ -229,7 +255,7 @@ super::export! {
             return Ok(());
         }
         let stream = s.stream(stream)?;
-        if s.allocated.remove(&address).is_none() {
+        if !s.take(address) {
             s.tell(&format!("free of {address:#x}, where nothing is allocated"));
             return Err(Code::InvalidValue);
         }
@@ -267,9 +293,9 @@ super::export! {
         if s.pinned_range(address, 1) {
             return Err(Code::AlreadyRegistered);
         }
-        s.pinned.insert(address, Pinned { len: bytes, layout: None, managed: false });
+        let pinned = Pinned { device: s.here, len: bytes, layout: None, managed: false };
         // SAFETY: the caller keeps the memory until `cuMemHostUnregister`.
-        unsafe { s.device.memory().map_host(address as *mut u8, bytes as u64) };
+        unsafe { s.pin(address, pinned) };
         Ok(())
     }
     /// Undoes `cuMemHostRegister_v2`.
@@ -278,9 +304,8 @@ super::export! {
         if s.pinned.get(&address).is_none_or(|p| p.layout.is_some()) {
             return Err(Code::NotRegistered);
         }
-        s.run_all();
-        s.device.free(address as u64);
-        s.pinned.remove(&address);
+        s.run_everything();
+        s.unpin(address);
         Ok(())
     }
     /// Free and total memory.
@@ -323,9 +348,20 @@ super::export! {
     fn cuMemcpyAsync(to: u64, from: u64, bytes: usize, stream: Handle) {
         healthy()?.any(to, from, bytes, stream)
     }
-    /// Between contexts, which share one device.
-    fn cuMemcpyPeerAsync(to: u64, _to_context: Handle, from: u64, _from_context: Handle, bytes: usize, stream: Handle) {
-        healthy()?.on_device(to, from, bytes, stream)
+    /// From one context's device to another's, in a stream.
+    fn cuMemcpyPeerAsync(to: u64, to_context: Handle, from: u64, from_context: Handle, bytes: usize, stream: Handle) {
+        let mut s = healthy()?;
+        s.peers(to, to_context, from, from_context)?;
+        s.on_device(to, from, bytes, stream)
+    }
+    /// Likewise, after all work of both devices and before any later one.
+    fn cuMemcpyPeer(to: u64, to_context: Handle, from: u64, from_context: Handle, bytes: usize) {
+        let mut s = healthy()?;
+        s.peers(to, to_context, from, from_context)?;
+        s.run_everything();
+        s.on_device(to, from, bytes, DEFAULT)?;
+        s.drain(DEFAULT);
+        s.verdict()
     }
 
     /// Fills with a byte, in the default stream.

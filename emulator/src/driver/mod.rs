@@ -7,6 +7,7 @@
 //! * Streams are queues that run only when something waits for them, as late as possible and in
 //!   an unexpected order between streams, so a missing wait shows.
 //! * A kernel's failure appears at a later call, and then at every call (it is sticky).
+//! * Devices are apart: what belongs to one is no valid handle or address on another.
 //! * The current context belongs to the thread; without one most calls fail.
 //! * Memory of `cuMemAllocAsync` exists from its place in the stream to that of
 //!   `cuMemFreeAsync`. Pageable host memory is read at once, pinned memory when the copy runs.
@@ -23,6 +24,7 @@ mod event;
 mod launch;
 mod memory;
 mod module;
+mod own;
 mod pointer;
 mod pool;
 mod state;
@@ -36,9 +38,9 @@ pub use event::*;
 pub use launch::*;
 pub use memory::*;
 pub use module::*;
+pub use own::{ApiCounts, ptxEmulatorApiCounts, ptxEmulatorLastReport};
 pub use pointer::*;
 pub use pool::*;
-pub use state::{ApiCounts, ptxEmulatorApiCounts, ptxEmulatorLastReport};
 pub use stream::*;
 pub use symbol::{cuGetProcAddress, cuGetProcAddress_v2};
 

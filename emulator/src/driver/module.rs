@@ -1,6 +1,6 @@
 //! Modules, functions and their attributes.
 
-use super::state::{Function, State, healthy, in_context};
+use super::state::{Function, Loaded, State, healthy, in_context};
 use super::{Code, Handle, give, text};
 use crate::profile::Profile;
 use std::ffi::{c_char, c_int, c_void};
@@ -10,8 +10,8 @@ impl State {
         match self.device.load(source) {
             Ok(module) => {
                 self.counts.modules += 1;
-                let handle = self.handle();
-                self.modules.insert(handle, module);
+                let (handle, device) = (self.handle(), self.here);
+                self.modules.insert(handle, Loaded { module, device });
                 Ok(handle)
             }
             Err(e) => {
@@ -57,10 +57,11 @@ super::export! {
     /// Ends a module, its functions and its variables, after all work has been done.
     fn cuModuleUnload(module: Handle) {
         let mut s = in_context()?;
-        s.run_all();
-        let m = s.modules.remove(&module).ok_or(Code::InvalidHandle)?;
+        let device = s.modules.get(&module).ok_or(Code::InvalidHandle)?.device;
+        s.on(device, State::run_all);
+        let m = s.modules.remove(&module).ok_or(Code::InvalidHandle)?.module;
         for (address, _) in m.globals.values() {
-            s.device.free(*address);
+            s.device_at(*address).free(*address);
         }
         s.functions.retain(|_, f| f.module != module);
         Ok(())
@@ -69,12 +70,13 @@ super::export! {
     fn cuModuleGetFunction(function: *mut Handle, module: Handle, name: *const c_char) {
         let mut s = healthy()?;
         let name = text(name)?;
-        let kernel = s.modules.get(&module).ok_or(Code::InvalidHandle)?.kernel(name).ok_or(Code::NotFound)?;
+        let m = s.modules.get(&module).ok_or(Code::InvalidHandle)?;
+        let (kernel, device) = (m.module.kernel(name).ok_or(Code::NotFound)?, m.device);
         let known = s.functions.iter().find(|(_, f)| f.module == module && f.kernel.name() == name).map(|(&h, _)| h);
         let handle = known.unwrap_or_else(|| {
             let handle = s.handle();
             let dynamic_limit = Profile::SHARED_PER_BLOCK.saturating_sub(kernel.shared_bytes());
-            s.functions.insert(handle, Function { kernel, module, dynamic_limit });
+            s.functions.insert(handle, Function { kernel, module, device, dynamic_limit });
             handle
         });
         give(function, handle)
@@ -83,7 +85,7 @@ super::export! {
     fn cuModuleGetGlobal_v2(address: *mut u64, bytes: *mut usize, module: Handle, name: *const c_char) {
         let s = healthy()?;
         let m = s.modules.get(&module).ok_or(Code::InvalidHandle)?;
-        let (start, len) = m.global(text(name)?).ok_or(Code::NotFound)?;
+        let (start, len) = m.module.global(text(name)?).ok_or(Code::NotFound)?;
         if !address.is_null() {
             give(address, start)?;
         }

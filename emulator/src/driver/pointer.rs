@@ -9,20 +9,21 @@ fn attribute(s: &State, which: u32, address: u64, to: *mut c_void) -> Result<(),
     let host =
         s.pinned.range(..=address as usize).next_back().filter(|(at, p)| address as usize - **at < p.len);
     let managed = host.is_some_and(|(_, p)| p.managed);
-    let found = s.device.memory().find(address, 1).map(|(a, _)| (a.start, a.len));
+    let owner = s.owner(address);
+    let found = s.device_at(address).memory().find(address, 1).map(|(a, _)| (a.start, a.len));
     if to.is_null() || host.is_none() && found.is_none() {
         return Err(Code::InvalidValue);
     }
     let on_host = host.is_some() && !managed;
     match which {
-        1 => give(to as *mut Handle, super::state::PRIMARY),
+        1 => give(to as *mut Handle, super::state::PRIMARY + owner),
         2 => give(to as *mut u32, if on_host { 1 } else { 2 }),
         3 => give(to as *mut u64, address),
         4 if host.is_some() => give(to as *mut u64, address),
         6 => give(to as *mut u32, 1),
         7 => give(to as *mut u64, found.map_or(address, |f| f.0)),
         8 => give(to as *mut u32, managed as u32),
-        9 => give(to as *mut c_int, 0),
+        9 => give(to as *mut c_int, owner as c_int),
         11 => give(to as *mut u64, found.map_or(address, |f| f.0)),
         12 => give(to as *mut usize, found.map_or(0, |f| f.1 as usize)),
         13 => give(to as *mut u32, 1),
@@ -34,7 +35,7 @@ super::export! {
     /// The allocation that an address lies in.
     fn cuMemGetAddressRange_v2(base: *mut u64, bytes: *mut usize, address: u64) {
         let s = healthy()?;
-        let (a, _) = s.device.memory().find(address, 1).ok_or(Code::NotFound)?;
+        let (a, _) = s.device_at(address).memory().find(address, 1).ok_or(Code::NotFound)?;
         if !base.is_null() {
             give(base, a.start)?;
         }

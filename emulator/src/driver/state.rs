@@ -1,77 +1,36 @@
-//! The driver's state: one device with its streams, events, modules and memory.
+//! The driver's state: devices with their streams, events, modules and memory.
 
+use super::own::ApiCounts;
 use super::stream::{Stream, Work};
 use super::{Code, Handle};
 use crate::decode::{Kernel, Module};
 use crate::device::Device;
 use crate::exec::Dim;
-use crate::options::Options;
+use crate::memory::{DEVICES, device_of};
+use crate::options::{Options, understood};
 use crate::profile::Profile;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::c_int;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-/// What a program asked of the driver, for its own budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct ApiCounts {
-    /// Kernel launches.
-    pub launches: u64,
-    /// Calls that wait for the device.
-    pub synchronisations: u64,
-    /// Allocations of device memory.
-    pub allocations: u64,
-    /// Frees of device memory.
-    pub frees: u64,
-    /// Copies to the device.
-    pub to_device: u64,
-    /// Their bytes.
-    pub to_device_bytes: u64,
-    /// Copies to the host.
-    pub to_host: u64,
-    /// Their bytes.
-    pub to_host_bytes: u64,
-    /// Copies inside the device.
-    pub on_device: u64,
-    /// Fills.
-    pub fills: u64,
-    /// Events recorded.
-    pub events: u64,
-    /// Modules loaded.
-    pub modules: u64,
-}
-
-impl ApiCounts {
-    fn json(&self) -> String {
-        format!(
-            "{{\"api\":{{\"launches\":{},\"synchronisations\":{},\"allocations\":{},\"frees\":{},\"to_device\":{},\
-             \"to_device_bytes\":{},\"to_host\":{},\"to_host_bytes\":{},\"on_device\":{},\"fills\":{},\"events\":{},\
-             \"modules\":{}}}}}",
-            self.launches,
-            self.synchronisations,
-            self.allocations,
-            self.frees,
-            self.to_device,
-            self.to_device_bytes,
-            self.to_host,
-            self.to_host_bytes,
-            self.on_device,
-            self.fills,
-            self.events,
-            self.modules
-        )
-    }
+/// A module, and the device it is loaded on.
+pub(super) struct Loaded {
+    pub module: Module,
+    pub device: usize,
 }
 
 pub(super) struct Function {
     pub kernel: Arc<Kernel>,
     pub module: Handle,
+    pub device: usize,
     /// Dynamic shared memory the program has asked for.
     pub dynamic_limit: u32,
 }
 
 pub(super) struct Event {
+    pub device: usize,
     /// The stream and the ticket of the last record.
     pub recorded: Option<(Handle, u64)>,
     pub timing: bool,
@@ -81,19 +40,21 @@ pub(super) struct Event {
 
 /// Host memory that the driver knows: start, length, and whether the driver allocated it.
 pub(super) struct Pinned {
+    pub device: usize,
     pub len: usize,
     pub layout: Option<std::alloc::Layout>,
     pub managed: bool,
 }
 
-pub(super) struct State {
+/// A context: how often it is retained, and its device.
+pub(super) struct Context {
+    pub users: u32,
+    pub device: usize,
+}
+
+/// A device, and what belongs to it alone.
+pub(super) struct Unit {
     pub device: Device,
-    pub contexts: HashMap<Handle, u32>,
-    pub streams: BTreeMap<Handle, Stream>,
-    pub events: HashMap<Handle, Event>,
-    pub modules: HashMap<Handle, Module>,
-    pub functions: HashMap<Handle, Function>,
-    pub pinned: BTreeMap<usize, Pinned>,
     /// Device memory as the program sees it: allocated by calls that have returned.
     pub allocated: HashMap<u64, u64>,
     /// Bytes of allocations that wait in streams.
@@ -101,16 +62,57 @@ pub(super) struct State {
     pub sticky: Option<Code>,
     pub instructions: u64,
     pub counts: ApiCounts,
+}
+
+impl Unit {
+    fn new(ordinal: usize) -> Self {
+        Unit {
+            device: Device::numbered(Profile::from_env(), Options::from_env(), ordinal),
+            allocated: HashMap::new(),
+            promised: 0,
+            sticky: None,
+            instructions: 0,
+            counts: ApiCounts::default(),
+        }
+    }
+}
+
+/// Everything; it is used as the [`Unit`] that a call is about.
+pub(super) struct State {
+    pub units: Vec<Unit>,
+    /// The device that is being acted on.
+    pub here: usize,
+    pub contexts: HashMap<Handle, Context>,
+    pub streams: BTreeMap<Handle, Stream>,
+    pub events: HashMap<Handle, Event>,
+    pub modules: HashMap<Handle, Loaded>,
+    pub functions: HashMap<Handle, Function>,
+    pub pinned: BTreeMap<usize, Pinned>,
     pub next: Handle,
     pub report: String,
     /// A mutated instruction has been reached, and the user been told.
     pub mutant_seen: bool,
 }
 
-/// Of the primary context.
+impl std::ops::Deref for State {
+    type Target = Unit;
+    fn deref(&self) -> &Unit {
+        &self.units[self.here]
+    }
+}
+
+impl std::ops::DerefMut for State {
+    fn deref_mut(&mut self) -> &mut Unit {
+        &mut self.units[self.here]
+    }
+}
+
+/// Of the primary context of the first device; the others follow.
 pub(super) const PRIMARY: Handle = 0x10;
-/// Of the legacy default stream.
+/// The default stream of the current context, as programs name it.
 pub(super) const DEFAULT: Handle = 0;
+/// What the default stream of the first device is called inside; the others follow.
+const DEFAULTS: Handle = 0x100;
 
 fn cell() -> &'static Mutex<Option<State>> {
     static CELL: OnceLock<Mutex<Option<State>>> = OnceLock::new();
@@ -149,10 +151,21 @@ pub(super) fn initialise() {
     }
 }
 
-/// The state after `cuInit`.
+/// The state after `cuInit`; it acts on the current context's device, if there is one.
 pub(super) fn initialised() -> Result<Locked, Code> {
-    let guard = cell().lock().unwrap_or_else(|e| e.into_inner());
-    if guard.is_some() { Ok(Locked(guard)) } else { Err(Code::NotInitialised) }
+    let mut guard = cell().lock().unwrap_or_else(|e| e.into_inner());
+    let state = guard.as_mut().ok_or(Code::NotInitialised)?;
+    let context = current(|c| c.last().copied()).and_then(|handle| state.contexts.get(&handle));
+    state.here = context.map_or(0, |c| c.device);
+    Ok(Locked(guard))
+}
+
+/// The state for a call about the device of that number.
+pub(super) fn of_device(ordinal: c_int) -> Result<Locked, Code> {
+    let mut state = initialised()?;
+    state.here =
+        usize::try_from(ordinal).ok().filter(|&d| d < state.units.len()).ok_or(Code::InvalidDevice)?;
+    Ok(state)
 }
 
 /// The state for a call that needs a current context and a device without errors.
@@ -175,25 +188,49 @@ pub(super) fn in_context() -> Result<Locked, Code> {
 
 impl State {
     fn new() -> Self {
-        let mut streams = BTreeMap::new();
-        streams.insert(DEFAULT, Stream::new(true));
+        let count = |text: &str| text.parse().ok().filter(|n| (1..=DEVICES).contains(n));
+        let count = understood("DEVICES", count).unwrap_or(1);
         State {
-            device: Device::new(Profile::from_env(), Options::from_env()),
+            units: (0..count).map(Unit::new).collect(),
+            here: 0,
             contexts: HashMap::new(),
-            streams,
+            streams: (0..count).map(|d| (DEFAULTS + d, Stream::new(true, d))).collect(),
             events: HashMap::new(),
             modules: HashMap::new(),
             functions: HashMap::new(),
             pinned: BTreeMap::new(),
-            allocated: HashMap::new(),
-            promised: 0,
-            sticky: None,
-            instructions: 0,
-            counts: ApiCounts::default(),
             next: 0x1000,
             report: String::new(),
             mutant_seen: false,
         }
+    }
+
+    /// The primary context of this device.
+    pub fn primary(&self) -> Handle {
+        PRIMARY + self.here
+    }
+
+    /// The default stream of this device.
+    pub fn default_stream(&self) -> Handle {
+        DEFAULTS + self.here
+    }
+
+    /// Acts on another device for a while.
+    pub fn on<T>(&mut self, device: usize, f: impl FnOnce(&mut Self) -> T) -> T {
+        let here = std::mem::replace(&mut self.here, device.min(self.units.len() - 1));
+        let result = f(self);
+        self.here = here;
+        result
+    }
+
+    /// The device that an address belongs to; this one for those of the host.
+    pub fn owner(&self, address: u64) -> usize {
+        device_of(address).filter(|&d| d < self.units.len()).unwrap_or(self.here)
+    }
+
+    /// The device that holds an address.
+    pub fn device_at(&self, address: u64) -> &Device {
+        &self.units[self.owner(address)].device
     }
 
     /// A new handle: they are never used twice.
@@ -216,7 +253,7 @@ impl State {
         self.sticky.get_or_insert(code);
     }
 
-    /// The last context is gone: what is left is a leak, and everything starts afresh.
+    /// The device's last context is gone: what is left is a leak, and everything of it starts afresh.
     pub fn end(&mut self) {
         self.run_all();
         if self.device.options().check && self.sticky.is_none() {
@@ -229,14 +266,39 @@ impl State {
             }
         }
         append("COUNTS", &(self.counts.json() + "\n"));
-        let (next, report) = (self.next, std::mem::take(&mut self.report));
-        for (start, pinned) in std::mem::take(&mut self.pinned) {
-            if let Some(layout) = pinned.layout {
-                // SAFETY: allocated with this layout by `host_alloc`, and removed from the table.
-                unsafe { std::alloc::dealloc(start as *mut u8, layout) }
-            }
+        let here = self.here;
+        self.streams.retain(|_, s| s.device != here);
+        self.streams.insert(self.default_stream(), Stream::new(true, here));
+        self.events.retain(|_, e| e.device != here);
+        self.modules.retain(|_, m| m.device != here);
+        self.functions.retain(|_, f| f.device != here);
+        let pinned: Vec<usize> = self.pinned.iter().filter(|p| p.1.device == here).map(|p| *p.0).collect();
+        pinned.into_iter().for_each(|start| self.unpin(start));
+        self.units[here] = Unit::new(here);
+        self.mutant_seen = false;
+    }
+
+    /// Memory of the host that all devices can use.
+    ///
+    /// # Safety
+    /// `start` points to as many bytes as `pinned` says, which live until [`State::unpin`].
+    pub unsafe fn pin(&mut self, start: usize, pinned: Pinned) {
+        for unit in &self.units {
+            // SAFETY: as promised.
+            unsafe { unit.device.memory().map_host(start as *mut u8, pinned.len as u64) };
         }
-        *self = State { next, report, ..State::new() };
+        self.pinned.insert(start, pinned);
+    }
+
+    /// Undoes [`State::pin`], and frees what the driver allocated.
+    pub fn unpin(&mut self, start: usize) {
+        for unit in &self.units {
+            unit.device.free(start as u64);
+        }
+        if let Some(Pinned { layout: Some(layout), .. }) = self.pinned.remove(&start) {
+            // SAFETY: allocated with this layout by `host_alloc`, and removed from all tables.
+            unsafe { std::alloc::dealloc(start as *mut u8, layout) }
+        }
     }
 }
 
@@ -264,27 +326,5 @@ pub(super) struct LaunchWork {
 impl From<LaunchWork> for Work {
     fn from(launch: LaunchWork) -> Work {
         Work::Launch(Box::new(launch))
-    }
-}
-
-super::export! {
-    /// What this process has asked of the driver since its context began; not a CUDA function.
-    fn ptxEmulatorApiCounts(counts: *mut ApiCounts) {
-        let counted = initialised()?.counts;
-        super::give(counts, counted)
-    }
-    /// The last report, cut to `bytes`; not a CUDA function.
-    fn ptxEmulatorLastReport(text: *mut u8, bytes: usize) {
-        let report = initialised()?.report.clone();
-        if text.is_null() || bytes == 0 {
-            return Err(Code::InvalidValue);
-        }
-        let n = report.len().min(bytes - 1);
-        // SAFETY: the caller vouches for `bytes` bytes.
-        unsafe {
-            std::ptr::copy_nonoverlapping(report.as_ptr(), text, n);
-            text.add(n).write(0);
-        }
-        Ok(())
     }
 }

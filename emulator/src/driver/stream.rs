@@ -1,6 +1,6 @@
 //! Streams: queues that run when something waits for them.
 
-use super::state::{DEFAULT, Event, LaunchWork, State, append, healthy, in_context};
+use super::state::{Event, LaunchWork, State, append, healthy, in_context};
 use super::{Code, Handle, give};
 use crate::error::FaultKind;
 use crate::exec::Dim;
@@ -43,31 +43,35 @@ pub(super) struct Stream {
     /// It waits for the default stream, and that for it.
     blocking: bool,
     staged: usize,
+    pub device: usize,
 }
 
 impl Stream {
-    pub fn new(blocking: bool) -> Self {
-        Stream { queue: VecDeque::new(), done: 0, issued: 0, blocking, staged: 0 }
+    pub fn new(blocking: bool, device: usize) -> Self {
+        Stream { queue: VecDeque::new(), done: 0, issued: 0, blocking, staged: 0, device }
     }
 }
 
 impl State {
-    /// The stream of a handle; 1 and 2 are names of the default stream.
+    /// The stream of a handle; 0, 1 and 2 are names of the current device's default stream.
     pub fn stream(&self, handle: Handle) -> Result<Handle, Code> {
-        let handle = if handle <= 2 { DEFAULT } else { handle };
+        let handle = if handle <= 2 { self.default_stream() } else { handle };
         if self.streams.contains_key(&handle) { Ok(handle) } else { Err(Code::InvalidHandle) }
     }
 
     /// Puts work at a stream's end and returns its ticket.
     pub fn push(&mut self, stream: Handle, work: Work) -> Result<u64, Code> {
         let stream = self.stream(stream)?;
-        // The default stream and the blocking ones wait for each other.
-        if self.streams[&stream].blocking {
+        // The default stream and the blocking ones of its device wait for each other.
+        let Stream { device, blocking, .. } = self.streams[&stream];
+        if blocking {
+            let default = self.on(device, |s| s.default_stream());
             let others: Vec<(Handle, u64)> = self
                 .streams
                 .iter()
                 .filter(|(h, s)| {
-                    **h != stream && s.blocking && s.done < s.issued && (stream == DEFAULT || **h == DEFAULT)
+                    let apart = **h != stream && s.device == device && (stream == default || **h == default);
+                    apart && s.blocking && s.done < s.issued
                 })
                 .map(|(&h, s)| (h, s.issued))
                 .collect();
@@ -109,6 +113,7 @@ impl State {
     /// Runs one entry.
     pub fn step(&mut self, stream: Handle) {
         let Some(s) = self.streams.get_mut(&stream) else { return };
+        let device = s.device;
         let Some(work) = s.queue.pop_front() else { return };
         if let Work::ToDevice(_, data) = &work {
             s.staged -= data.len();
@@ -116,16 +121,18 @@ impl State {
         if let Work::Wait(other, ticket) = work {
             self.run_until(other, ticket);
         } else {
-            self.perform(work);
+            self.on(device, |s| s.perform(work));
         }
         if let Some(s) = self.streams.get_mut(&stream) {
             s.done += 1;
         }
     }
 
-    /// Runs everything, the youngest stream first: nobody may rely on another order.
+    /// Runs everything on this device, the youngest stream first: nobody may rely on another order.
     pub fn run_all(&mut self) {
-        let handles: Vec<Handle> = self.streams.keys().rev().copied().collect();
+        let here = self.here;
+        let handles = self.streams.iter().rev().filter(|s| s.1.device == here).map(|s| *s.0);
+        let handles: Vec<Handle> = handles.collect();
         for handle in handles {
             let issued = self.streams.get(&handle).map_or(0, |s| s.issued);
             self.run_until(handle, issued);
@@ -134,8 +141,11 @@ impl State {
 
     /// Runs a stream to its end.
     pub fn drain(&mut self, stream: Handle) {
-        if stream == DEFAULT {
-            let blocking: Vec<Handle> = self.streams.iter().filter(|s| s.1.blocking).map(|s| *s.0).collect();
+        let stream = self.stream(stream).unwrap_or(stream);
+        if stream == self.default_stream() {
+            let here = self.here;
+            let blocking = self.streams.iter().filter(|s| s.1.blocking && s.1.device == here).map(|s| *s.0);
+            let blocking: Vec<Handle> = blocking.collect();
             for other in blocking {
                 let issued = self.streams[&other].issued;
                 self.run_until(other, issued);
@@ -156,12 +166,12 @@ impl State {
                 self.run_kernel(&launch);
                 Ok(())
             }
-            Work::ToDevice(to, data) => self.device.write(to, &data),
+            Work::ToDevice(to, data) => self.device_at(to).write(to, &data),
             Work::FromPinned(to, from, len) => {
                 // SAFETY: pinned memory lies in the table; the caller of the copy keeps it.
                 let data = unsafe { std::slice::from_raw_parts(from.0 as *const u8, len) };
                 if self.pinned_range(from.0, len) {
-                    self.device.write(to, data)
+                    self.device_at(to).write(to, data)
                 } else {
                     Err(format!(
                         "a copy reads {len} bytes of pinned memory at {:#x} that was freed before it ran",
@@ -169,7 +179,7 @@ impl State {
                     ))
                 }
             }
-            Work::ToHost(to, from, len) => match self.device.read(from, len) {
+            Work::ToHost(to, from, len) => match self.device_at(from).read(from, len) {
                 Ok(data) => {
                     // SAFETY: the caller of the copy gave `len` bytes; pinned ones are checked.
                     unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), to.0 as *mut u8, len) }
@@ -177,14 +187,16 @@ impl State {
                 }
                 Err(e) => Err(e),
             },
-            Work::OnDevice(to, from, len) => self.device.memory().copy(to, from, len),
-            Work::Fill(to, pattern, count) => self.device.memory().fill(to, &pattern, count),
+            Work::OnDevice(to, from, len) => self.copy(to, from, len),
+            Work::Fill(to, pattern, count) => self.device_at(to).memory().fill(to, &pattern, count),
             Work::Alloc(start, len) => {
-                self.promised -= len;
-                self.device.memory().commit(start, len).ok_or_else(|| "out of memory in a stream".to_string())
+                let owner = self.owner(start);
+                let unit = &mut self.units[owner];
+                unit.promised -= len;
+                unit.device.memory().commit(start, len).ok_or_else(|| "out of memory in a stream".to_string())
             }
             Work::Free(start) => {
-                self.device.free(start);
+                self.device_at(start).free(start);
                 Ok(())
             }
             Work::Record(event) => {
@@ -203,6 +215,17 @@ impl State {
         if let Err(words) = result {
             self.fail(Code::IllegalAddress, &words);
         }
+    }
+
+    /// Copies inside a device, or between two.
+    fn copy(&mut self, to: u64, from: u64, len: u64) -> Result<(), String> {
+        if self.owner(to) == self.owner(from) {
+            return self.device_at(to).memory().copy(to, from, len);
+        }
+        let mut memory = self.device_at(from).memory();
+        let (source, s) = memory.find(from, len).ok_or_else(|| memory.reason(from, len as usize))?;
+        drop(memory);
+        self.device_at(to).memory().copy_in(to, &source, s, len)
     }
 
     fn run_kernel(&mut self, l: &LaunchWork) {
@@ -244,8 +267,8 @@ fn create(stream: *mut Handle, flags: u32) -> Result<(), Code> {
     if flags > 1 {
         return Err(Code::InvalidValue);
     }
-    let handle = s.handle();
-    s.streams.insert(handle, Stream::new(flags & 1 == 0));
+    let (handle, device) = (s.handle(), s.here);
+    s.streams.insert(handle, Stream::new(flags & 1 == 0, device));
     give(stream, handle)
 }
 
@@ -262,7 +285,7 @@ super::export! {
     fn cuStreamDestroy_v2(stream: Handle) {
         let mut s = in_context()?;
         let handle = s.stream(stream)?;
-        if handle == DEFAULT {
+        if stream <= 2 {
             return Err(Code::InvalidHandle);
         }
         s.drain(handle);

@@ -17,7 +17,7 @@ const ALL: [&[Export]; 12] = [
     super::module::EXPORTS,
     super::pointer::EXPORTS,
     super::pool::EXPORTS,
-    super::state::EXPORTS,
+    super::own::EXPORTS,
     super::stream::EXPORTS,
     EXPORTS,
 ];

@@ -5,4 +5,5 @@
 #![allow(clippy::undocumented_unsafe_blocks)]
 
 mod api;
+mod devices;
 mod program;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const PTX: &str = "
+pub const PTX: &str = "
 .version 7.0
 .target sm_75
 .address_size 64
@@ -35,7 +35,7 @@ fn library() -> PathBuf {
 }
 
 /// Runs one of the ignored tests below in its own process, with the emulator as its driver.
-fn emulated(test: &str, variables: &[(&str, &str)]) -> (bool, String) {
+pub fn emulated(test: &str, variables: &[(&str, &str)]) -> (bool, String) {
     // Tests run side by side, some with the same program.
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
@@ -45,7 +45,7 @@ fn emulated(test: &str, variables: &[(&str, &str)]) -> (bool, String) {
         std::os::unix::fs::symlink(library(), folder.join(name)).unwrap();
     }
     let out = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", &format!("program::{test}")])
+        .args(["--ignored", "--exact", "--nocapture", test])
         .env("LD_LIBRARY_PATH", &folder)
         .envs(variables.iter().copied())
         .output()
@@ -58,7 +58,7 @@ fn emulated(test: &str, variables: &[(&str, &str)]) -> (bool, String) {
 fn cudarc_runs_on_the_emulator() {
     let counts = std::env::temp_dir().join(format!("ptx-emulator-{}.json", std::process::id()));
     let _ = std::fs::remove_file(&counts);
-    let (ok, text) = emulated("inner_axpy", &[("PTX_EMULATOR_COUNTS", counts.to_str().unwrap())]);
+    let (ok, text) = emulated("program::inner_axpy", &[("PTX_EMULATOR_COUNTS", counts.to_str().unwrap())]);
     assert!(ok, "{text}");
     let json = std::fs::read_to_string(&counts).unwrap();
     let _ = std::fs::remove_file(&counts);
@@ -70,7 +70,7 @@ fn cudarc_runs_on_the_emulator() {
     for (name, value) in
         [("PTX_EMULATOR_CHECK", "1"), ("PTX_EMULATOR_SHUFFLE", "5"), ("PTX_EMULATOR_DEVICE", "sm_75")]
     {
-        let (ok, text) = emulated("inner_axpy", &[(name, value)]);
+        let (ok, text) = emulated("program::inner_axpy", &[(name, value)]);
         assert!(ok, "{name}: {text}");
         assert!(!text.contains("leak"), "{text}");
     }
@@ -78,20 +78,20 @@ fn cudarc_runs_on_the_emulator() {
 
 #[test]
 fn cudarc_sees_failures() {
-    let (ok, text) = emulated("inner_out_of_bounds", &[]);
+    let (ok, text) = emulated("program::inner_out_of_bounds", &[]);
     assert!(ok, "{text}");
     assert!(text.contains("ptx-emulator: out of bounds: read of 4 bytes"), "{text}");
-    let (ok, text) = emulated("inner_leak", &[("PTX_EMULATOR_CHECK", "1")]);
+    let (ok, text) = emulated("program::inner_leak", &[("PTX_EMULATOR_CHECK", "1")]);
     assert!(ok, "{text}");
     assert!(text.contains("leak: 400 bytes at"), "{text}");
 }
 
 #[test]
 fn memory_is_as_large_as_it_is_asked_to_be() {
-    let (ok, text) = emulated("inner_full", &[("PTX_EMULATOR_MEMORY", "64K")]);
+    let (ok, text) = emulated("program::inner_full", &[("PTX_EMULATOR_MEMORY", "64K")]);
     assert!(ok, "{text}");
     let (ok, text) = emulated(
-        "inner_axpy",
+        "program::inner_axpy",
         &[
             ("PTX_EMULATOR_MEMORY", "much"),
             ("PTX_EMULATOR_DEVICE", "sm_99"),
@@ -106,12 +106,12 @@ fn memory_is_as_large_as_it_is_asked_to_be() {
 #[test]
 fn a_mutated_kernel_is_noticed() {
     let line = PTX.lines().position(|l| l.starts_with("st.global")).unwrap() + 1;
-    let (ok, text) = emulated("inner_axpy", &[("PTX_EMULATOR_MUTATE", &format!("axpy:{line}"))]);
+    let (ok, text) = emulated("program::inner_axpy", &[("PTX_EMULATOR_MUTATE", &format!("axpy:{line}"))]);
     assert!(!ok && text.contains("the mutated instruction of axpy was reached"), "{text}");
     // Another kernel's mutation changes nothing here.
-    let (ok, text) = emulated("inner_axpy", &[("PTX_EMULATOR_MUTATE", "other:3")]);
+    let (ok, text) = emulated("program::inner_axpy", &[("PTX_EMULATOR_MUTATE", "other:3")]);
     assert!(ok && !text.contains("was reached"), "{text}");
-    let (ok, text) = emulated("inner_axpy", &[("PTX_EMULATOR_MUTATE", "axpy:1")]);
+    let (ok, text) = emulated("program::inner_axpy", &[("PTX_EMULATOR_MUTATE", "axpy:1")]);
     assert!(!ok && text.contains("no instruction of this kernel"), "{text}");
 }
 
