@@ -4,7 +4,7 @@ use crate::error::{Error, Result, ok};
 use crate::operand::AsTensor;
 use crate::tensor::Tensor;
 use taper_autograd::op;
-use taper_kernels::{Activation, DType, Dims, Gemm, View, broadcast_shapes};
+use taper_kernels::{Activation, DType, Dims, Gemm, View, broadcast_shapes, dims};
 
 /// Refuses factors that do not multiply: dtypes, devices, and the sizes that meet.
 fn check(name: &'static str, a: &Tensor, b: &Tensor) -> Result<()> {
@@ -60,8 +60,12 @@ fn gemm(name: &'static str, a: &Tensor, b: &Tensor, bias: Option<&Tensor>) -> Re
         );
         Error::shape(name, message)
     })?;
-    let shape =
-        |rows: usize, columns: usize| -> Dims { batch.iter().copied().chain([rows, columns]).collect() };
+    let shape = |rows: usize, columns: usize| {
+        let mut shape = dims(&batch);
+        shape.push(rows);
+        shape.push(columns);
+        shape
+    };
     let [m, k, n] = [a.shape()[a.ndim() - 2], a.shape()[a.ndim() - 1], b.shape()[b.ndim() - 1]];
     let (la, lb) = (a.layout().broadcast_to(&shape(m, k)), b.layout().broadcast_to(&shape(k, n)));
     let (la, lb) = (la.expect("batches broadcast"), lb.expect("batches broadcast"));

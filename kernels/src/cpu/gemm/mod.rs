@@ -94,15 +94,16 @@ fn reals<T: Real>(p: &Problem, a: &[T], b: &[T], bias: Option<&[T]>, out: &mut [
         out: one.out.further(s.out, bias.map(|m| m.further(s.bias))),
         ..one
     };
-    let starts = p.starts();
     let one_product = |s: &_, parallel| {
         // SAFETY: the views' spans lie inside their memory, and the products of a batch write different
         // elements.
         unsafe { product(at(s), parallel) }
     };
-    if let [start] = &starts[..] {
-        one_product(start, true)
-    } else if starts.len() < 4 || p.work() * starts.len() < sizes::PARALLEL {
+    if let Some(start) = p.only_start() {
+        return one_product(&start, true);
+    }
+    let starts = p.starts();
+    if starts.len() < 4 || p.work() * starts.len() < sizes::PARALLEL {
         starts.iter().for_each(|s| one_product(s, true));
     } else {
         let grain = (sizes::PARALLEL / 4 / p.work().max(1)).max(1);

@@ -1,6 +1,6 @@
 //! A matrix product without its memory: sizes, strides and what happens to the result.
 
-use crate::layout::{Dims, Layout, Strides};
+use crate::layout::{Layout, Strides};
 use crate::{Activation, cpu::walk::Walk};
 
 /// Row and column step of a matrix.
@@ -8,7 +8,7 @@ pub type Steps = [isize; 2];
 
 /// `out[m, n] (+)= a[m, k] · b[k, n]`, then bias and activation, for each of a batch.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct Problem<'a> {
     pub m: usize,
     pub n: usize,
     pub k: usize,
@@ -18,9 +18,10 @@ pub struct Problem {
     pub bias: Option<Steps>,
     pub accumulate: bool,
     pub relu: bool,
-    batch: Dims,
-    /// Batch strides and offset of a, b, out and bias.
-    operands: [(Strides, usize); 4],
+    /// Sizes of the batch dimensions that are left.
+    batch: &'a [usize],
+    /// Batch strides (at least as many; where there is no bias, none) and offset of a, b, out and bias.
+    operands: [(&'a [isize], usize); 4],
 }
 
 /// Where each operand of one product of the batch starts.
@@ -32,50 +33,44 @@ pub struct Starts {
     pub bias: usize,
 }
 
-impl Problem {
+impl<'a> Problem<'a> {
     pub fn new(
-        a: &Layout,
-        b: &Layout,
-        out: &Layout,
-        bias: Option<&Layout>,
+        a: &'a Layout,
+        b: &'a Layout,
+        out: &'a Layout,
+        bias: Option<&'a Layout>,
         accumulate: bool,
         activation: Activation,
     ) -> Self {
         let nb = out.ndim() - 2;
-        let split = |l: &Layout| {
-            ((Strides::from(&l.strides()[..nb]), l.offset()), [l.strides()[nb], l.strides()[nb + 1]])
-        };
-        let ((a_batch, a_steps), (b_batch, b_steps), (out_batch, out_steps)) =
-            (split(a), split(b), split(out));
-        let (bias_batch, bias_steps) = match bias {
-            Some(l) => {
-                let (batch, steps) = split(l);
-                (batch, Some(steps))
-            }
-            None => ((Strides::from_elem(0, nb), 0), None),
-        };
+        let batch = |l: &'a Layout| (&l.strides()[..nb], l.offset());
+        let steps = |l: &Layout| [l.strides()[nb], l.strides()[nb + 1]];
         let mut problem = Problem {
             m: out.shape()[nb],
             n: out.shape()[nb + 1],
             k: a.shape()[nb + 1],
-            a: a_steps,
-            b: b_steps,
-            out: out_steps,
-            bias: bias_steps,
+            a: steps(a),
+            b: steps(b),
+            out: steps(out),
+            bias: bias.map(steps),
             accumulate,
             relu: activation == Activation::Relu,
-            batch: out.shape()[..nb].into(),
-            operands: [a_batch, b_batch, out_batch, bias_batch],
+            batch: &out.shape()[..nb],
+            operands: [batch(a), batch(b), batch(out), bias.map_or((&[], 0), batch)],
         };
         problem.fold_batch();
         problem
     }
 
+    /// An operand's step along a batch dimension.
+    fn step(&self, operand: usize, dim: usize) -> isize {
+        self.operands[operand].0.get(dim).copied().unwrap_or(0)
+    }
+
     /// Takes trailing batch dimensions into the rows where `b` is shared, or into the columns where `a` is.
     fn fold_batch(&mut self) {
-        while let Some(&count) = self.batch.last() {
-            let step: [isize; 4] = std::array::from_fn(|i| *self.operands[i].0.last().unwrap());
-            let [a, b, out, bias] = step;
+        while let Some((&count, rest)) = self.batch.split_last() {
+            let [a, b, out, bias] = std::array::from_fn(|i| self.step(i, rest.len()));
             let (m, n) = (self.m as isize, self.n as isize);
             let bias_steps = self.bias.unwrap_or([0, 0]);
             // A dimension of one row or column may take any step.
@@ -93,10 +88,7 @@ impl Problem {
             } else {
                 return;
             }
-            self.batch.pop();
-            self.operands.iter_mut().for_each(|o| {
-                o.0.pop();
-            });
+            self.batch = rest;
         }
     }
 
@@ -105,10 +97,21 @@ impl Problem {
         self.m * self.n * self.k
     }
 
+    /// Where the operands of the only product start; `None` where there are more.
+    pub fn only_start(&self) -> Option<Starts> {
+        let [a, b, out, bias] = self.operands.map(|(_, offset)| offset);
+        self.batch.is_empty().then_some(Starts { a, b, out, bias })
+    }
+
     /// Where the operands of each product start.
     pub fn starts(&self) -> Vec<Starts> {
-        let layouts: [Layout; 4] =
-            self.operands.clone().map(|(strides, offset)| Layout::new(self.batch.clone(), strides, offset));
+        if let Some(start) = self.only_start() {
+            return vec![start];
+        }
+        let layouts: [Layout; 4] = std::array::from_fn(|i| {
+            let strides: Strides = (0..self.batch.len()).map(|dim| self.step(i, dim)).collect();
+            Layout::new(self.batch, strides, self.operands[i].1)
+        });
         let walk: Walk<4> = Walk::new(std::array::from_fn(|i| &layouts[i]));
         let steps = walk.inner_strides();
         let mut starts = Vec::with_capacity(walk.numel());
