@@ -44,7 +44,7 @@ impl Drop for Driver {
     }
 }
 
-unsafe fn load(name: &str) -> (Handle, Handle) {
+pub unsafe fn load(name: &str) -> (Handle, Handle) {
     let (mut module, mut function) = (0, 0);
     let (image, name) = (CString::new(PTX).unwrap(), CString::new(name).unwrap());
     unsafe {
@@ -54,7 +54,7 @@ unsafe fn load(name: &str) -> (Handle, Handle) {
     (module, function)
 }
 
-unsafe fn alloc(words: usize) -> u64 {
+pub unsafe fn alloc(words: usize) -> u64 {
     let mut p = 0;
     unsafe {
         assert_eq!(cuMemAlloc_v2(&mut p, words * 4), 0);
@@ -63,18 +63,18 @@ unsafe fn alloc(words: usize) -> u64 {
     p
 }
 
-unsafe fn add(function: Handle, p: u64, n: u32, value: u32, stream: Handle) -> u32 {
+pub unsafe fn add(function: Handle, p: u64, n: u32, value: u32, stream: Handle) -> u32 {
     let params = [&p as *const u64 as *const c_void, &n as *const u32 as _, &value as *const u32 as _];
     unsafe { cuLaunchKernel(function, n.div_ceil(32), 1, 1, 32, 1, 1, 0, stream, params.as_ptr(), null()) }
 }
 
-unsafe fn read(p: u64, n: usize) -> Vec<u32> {
+pub unsafe fn read(p: u64, n: usize) -> Vec<u32> {
     let mut out = vec![0u32; n];
     assert_eq!(unsafe { cuMemcpyDtoH_v2(out.as_mut_ptr() as *mut c_void, p, n * 4) }, 0);
     out
 }
 
-unsafe fn stream() -> Handle {
+pub unsafe fn stream() -> Handle {
     let mut s = 0;
     assert_eq!(unsafe { cuStreamCreate(&mut s, 1) }, 0);
     s

@@ -1,5 +1,6 @@
 //! Several devices: cudarc in a process of its own with `PTX_EMULATOR_DEVICES=2`.
 
+use crate::api;
 use crate::program::{PTX, emulated};
 use cudarc::driver::{CudaContext, CudaSlice, CudaStream, LaunchConfig, PushKernelArg, sys::CUresult};
 use cudarc::nvrtc::Ptx;
@@ -28,6 +29,8 @@ fn two_devices() {
     let (ok, text) = emulated("devices::inner_foreign_memory", &variables[..2]);
     assert!(ok, "{text}");
     assert!(text.contains("this is memory of device 0, not of device 1"), "{text}");
+    let (ok, text) = emulated("devices::inner_handles", &variables[..1]);
+    assert!(ok, "{text}");
     let (ok, text) = emulated("devices::inner_foreign_memory", &[("PTX_EMULATOR_DEVICES", "9")]);
     assert!(!ok && text.contains("PTX_EMULATOR_DEVICES=9 is not understood"), "{text}");
 }
@@ -94,4 +97,70 @@ fn inner_foreign_memory() {
     assert_eq!(t.synchronize().unwrap_err().0, CUresult::CUDA_ERROR_ILLEGAL_ADDRESS);
     // The other device is well.
     assert_eq!(s.clone_dtoh(&x).unwrap(), [1.0; 100]);
+}
+
+/// The driver's own functions: handles and addresses of two devices.
+#[test]
+#[ignore = "runs in the process that `two_devices` starts"]
+fn inner_handles() {
+    use ptx_emulator::driver::*;
+    use std::ffi::{c_int, c_void};
+    let (mut a, mut b, mut n) = (0, 0, 0 as c_int);
+    unsafe {
+        assert_eq!(cuInit(0), 0);
+        assert_eq!((cuDevicePrimaryCtxRetain(&mut a, 0), cuDevicePrimaryCtxRetain(&mut b, 1)), (0, 0));
+        assert_eq!(cuDevicePrimaryCtxRetain(&mut a, 2), 101);
+        assert_eq!(cuCtxSetCurrent(a), 0);
+        let (_, add_a) = api::load("add");
+        let (p, s) = (api::alloc(4), api::stream());
+        assert_eq!(cuCtxSynchronize(), 0);
+        assert_eq!(cuCtxSetCurrent(b), 0);
+        assert_eq!((cuCtxGetDevice(&mut n), n), (0, 1));
+        let (_, add_b) = api::load("add");
+        let (q, t) = (api::alloc(4), api::stream());
+        // Neither kernels nor streams nor events of another device are any of this one's.
+        assert_eq!(api::add(add_a, q, 4, 1, t), 400);
+        assert_eq!(api::add(add_b, q, 4, 1, s), 400);
+        let mut event = 0;
+        assert_eq!(cuEventCreate(&mut event, 0), 0);
+        assert_eq!(cuEventRecord(event, s), 400);
+        // Its own default stream, whatever it is called.
+        assert_eq!(api::add(add_b, q, 4, 5, 1), 0);
+        assert_eq!(api::read(q, 4), [5; 4]);
+        // Any stream waits for any event.
+        assert_eq!(cuCtxSetCurrent(a), 0);
+        let mut first = 0;
+        assert_eq!(cuEventCreate(&mut first, 0), 0);
+        assert_eq!((api::add(add_a, p, 4, 7, s), cuEventRecord(first, s)), (0, 0));
+        assert_eq!(cuCtxSetCurrent(b), 0);
+        assert_eq!(cuStreamWaitEvent(t, first, 0), 0);
+        assert_eq!(cuMemcpyPeerAsync(q, b, p, a, 16, t), 0);
+        assert_eq!(cuStreamSynchronize(t), 0);
+        assert_eq!(api::read(q, 4), [7; 4]);
+        // Copies by address and by context; the second waits for both devices' streams.
+        assert_eq!(api::add(add_b, q, 4, 1, t), 0);
+        assert_eq!(cuMemcpyPeer(p, a, q, b, 16), 0);
+        assert_eq!((api::read(p, 4), api::read(q, 4)), (vec![8; 4], vec![8; 4]));
+        assert_eq!(cuMemcpyPeer(p, b, q, a, 16), 1);
+        assert_eq!(cuMemcpyPeer(p, 0x777, q, b, 16), 201);
+        assert_eq!(cuMemcpyPeer(p, a, q + 8, b, 16), 1);
+        // What is known of an address.
+        let of = |address, to: &mut c_int| cuPointerGetAttribute(to as *mut c_int as *mut c_void, 9, address);
+        assert_eq!((of(p, &mut n), n), (0, 0));
+        assert_eq!((of(q, &mut n), n), (0, 1));
+        assert_eq!((cuDeviceCanAccessPeer(&mut n, 0, 1), n), (0, 0));
+        assert_eq!(cuCtxEnablePeerAccess(a, 0), 217);
+        // A pool's memory is its device's, in any stream.
+        let (mut pool, mut r) = (0, 0);
+        assert_eq!(cuDeviceGetDefaultMemPool(&mut pool, 0), 0);
+        assert_eq!(cuMemAllocFromPoolAsync(&mut r, 16, pool, t), 0);
+        assert_eq!(cuStreamSynchronize(t), 0);
+        assert_eq!((of(r, &mut n), n), (0, 0));
+        // Memory is freed from anywhere; a device that ends leaves the other one alone.
+        assert_eq!((cuMemFree_v2(p), cuMemFree_v2(r)), (0, 0));
+        assert_eq!(cuDevicePrimaryCtxRelease_v2(0), 0);
+        assert_eq!((cuStreamSynchronize(s), cuStreamSynchronize(t)), (400, 0));
+        assert_eq!(api::read(q, 4), [8; 4]);
+        assert_eq!(cuCtxSetCurrent(a), 201);
+    }
 }
