@@ -82,8 +82,12 @@ impl Device {
                 taken.borrow_mut().push(start);
                 Some(start)
             },
-            |address, bytes| {
-                let _ = self.memory().write(address, bytes);
+            |address, bytes, constant| {
+                let mut memory = self.memory();
+                let _ = memory.write(address, bytes);
+                if constant {
+                    memory.protect(address);
+                }
             },
         );
         if module.is_err() {

@@ -8,7 +8,7 @@
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Where generic addresses of shared memory start.
 pub(crate) const GENERIC_SHARED: u64 = 1 << 56;
@@ -51,7 +51,7 @@ pub(crate) struct Allocation {
     layout: Option<Layout>,
     /// In check mode a bit for each byte that has been written.
     written: Option<Vec<AtomicU64>>,
-    pub read_only: bool,
+    pub read_only: AtomicBool,
 }
 
 // SAFETY: the memory is only accessed through atomics (kernels) or while no kernel runs (copies),
@@ -142,8 +142,10 @@ impl Table {
             return format!("use after free: the {}-byte allocation at {start:#x} was freed", end - start);
         }
         let after = self.ranges.partition_point(|r| r.start <= address);
+        // What is nearer is more likely to be meant.
+        let next = self.ranges.get(after).map_or(u64::MAX, |r| r.start - address);
         match after.checked_sub(1).map(|k| self.ranges[k]) {
-            Some(r) if address - r.start < (r.end - r.start).saturating_add(1 << 20) => format!(
+            Some(r) if address.saturating_sub(r.end) < next.min(1 << 20) => format!(
                 "{} bytes past the end of the {}-byte allocation at {:#x}",
                 address + bytes - r.end,
                 r.end - r.start,
@@ -206,7 +208,8 @@ impl Memory {
             unsafe { std::ptr::write_bytes(host, 0xff, size) }
         }
         let written = self.check.then(|| (0..size.div_ceil(64)).map(|_| AtomicU64::new(0)).collect());
-        let a = Allocation { start, len, host, layout: Some(layout), written, read_only: false };
+        let a =
+            Allocation { start, len, host, layout: Some(layout), written, read_only: AtomicBool::new(false) };
         self.used += len;
         self.live.insert(start, Arc::new(a));
         self.table = None;
@@ -228,7 +231,8 @@ impl Memory {
     /// `host` must point to `len` bytes that stay valid until [`Memory::free`] of that address.
     pub unsafe fn map_host(&mut self, host: *mut u8, len: u64) {
         let start = host as u64;
-        let a = Allocation { start, len, host, layout: None, written: None, read_only: false };
+        let a =
+            Allocation { start, len, host, layout: None, written: None, read_only: AtomicBool::new(false) };
         self.live.insert(start, Arc::new(a));
         self.table = None;
     }
@@ -242,6 +246,13 @@ impl Memory {
         }
         self.table = None;
         true
+    }
+
+    /// Kernels may not write there any more (check mode says so where one does).
+    pub fn protect(&self, start: u64) {
+        if let Some(a) = self.live.get(&start) {
+            a.read_only.store(true, Relaxed);
+        }
     }
 
     pub fn was_freed(&self, start: u64) -> bool {

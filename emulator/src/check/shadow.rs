@@ -38,6 +38,15 @@ struct Entry {
     lanes: u32,
 }
 
+/// Whether a byte of shared memory has a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    No,
+    /// An asynchronous copy is on its way.
+    Pending,
+    Yes,
+}
+
 const FRESH: Entry = Entry { write: Who::NOBODY, strong: false, read: Who::NOBODY, warps: 0, lanes: 0 };
 const PAGE: u64 = 256;
 
@@ -45,7 +54,7 @@ const PAGE: u64 = 256;
 pub(crate) struct Checker {
     granule: u64,
     shared: Vec<Entry>,
-    shared_written: Vec<bool>,
+    shared_written: Vec<Written>,
     pages: HashMap<u64, u32>,
     global: Vec<[Entry; PAGE as usize]>,
     /// The page used last.
@@ -63,7 +72,7 @@ impl Checker {
         Checker {
             granule,
             shared: vec![FRESH; entries],
-            shared_written: vec![false; shared_bytes as usize],
+            shared_written: vec![Written::No; shared_bytes as usize],
             pages: HashMap::new(),
             global: Vec::new(),
             recent: (u64::MAX, 0),
@@ -74,16 +83,19 @@ impl Checker {
     /// A new block has fresh shared memory.
     pub fn new_block(&mut self) {
         self.shared.fill(FRESH);
-        self.shared_written.fill(false);
+        self.shared_written.fill(Written::No);
     }
 
     /// An access to shared memory at byte `at`.
     pub fn shared(&mut self, at: u64, bytes: u32, kind: Kind, who: Who, order: &Order) -> Result<(), Report> {
         let range = at as usize..at as usize + bytes as usize;
         if kind.writes() {
-            self.shared_written[range].fill(true);
-        } else if self.shared_written[range].contains(&false) {
-            let what = format!("uninitialised read of shared memory: {bytes} bytes at byte {at}");
+            self.shared_written[range].fill(Written::Yes);
+        } else if let Some(why) = self.shared_written[range].iter().find(|w| **w != Written::Yes) {
+            let mut what = format!("uninitialised read of shared memory: {bytes} bytes at byte {at}");
+            if *why == Written::Pending {
+                what += ", to which an asynchronous copy goes that nobody has waited for";
+            }
             return Err((FaultKind::Uninitialised, what, None));
         }
         for g in at / self.granule..(at + bytes as u64).div_ceil(self.granule) {
@@ -93,6 +105,11 @@ impl Checker {
             })?;
         }
         Ok(())
+    }
+
+    /// Bytes that an asynchronous copy will write.
+    pub fn pending(&mut self, at: u64, bytes: u32) {
+        self.shared_written[at as usize..at as usize + bytes as usize].fill(Written::Pending);
     }
 
     /// An access to global memory.

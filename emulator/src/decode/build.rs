@@ -316,7 +316,13 @@ impl<'a> Builder<'a> {
         let mut space = space;
         let base = match &**base {
             Operand::Name(name) => match self.register(name) {
-                Some(reg @ (Reg::D(_) | Reg::W(_, 32))) => reg,
+                Some(reg @ (Reg::D(_) | Reg::W(_, 32))) => {
+                    // Likewise where the address has been computed.
+                    if space == Space::Param && self.frames.last().is_some_and(|f| f.inlined) {
+                        space = Space::Local;
+                    }
+                    reg
+                }
                 Some(_) => return Err(format!("`{name}` cannot hold an address")),
                 None => {
                     let (home, address) =

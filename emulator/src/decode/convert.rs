@@ -1,6 +1,7 @@
 //! `cvt`: every pair of types, rounding mode and saturation.
 
 use super::build::{Builder, Res, count, operand};
+use super::eight::{self, Eight};
 use super::mods::{Kind, Mods, Ty};
 use super::op::{Op, Reg};
 use super::small;
@@ -11,6 +12,9 @@ use crate::ptx::Instruction;
 /// Decodes a conversion.
 pub(super) fn decode(b: &mut Builder, i: &Instruction, m: &mut Mods, from: Ty) -> Res<Op> {
     let to = m.ty()?;
+    if Eight::of(from).or(Eight::of(to)).is_some() {
+        return eight::convert(b, i, m, from, to);
+    }
     if matches!(to.kind, Kind::HalfPair | Kind::BrainPair) {
         return pair(b, i, m, from, to);
     }

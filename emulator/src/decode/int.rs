@@ -63,11 +63,10 @@ macro_rules! by_width {
 /// Decodes an integer instruction.
 pub(super) fn decode(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> Res<Op> {
     let alu = match i.base.as_str() {
-        "add" | "sub" if m.take("cc") => return carry(b, i, ty, false),
-        "addc" | "subc" => {
-            m.take("cc");
-            return carry(b, i, ty, true);
-        }
+        "add" | "sub" | "addc" | "subc" if m.take("cc") => return carry(b, i, m, ty, true),
+        "addc" | "subc" => return carry(b, i, m, ty, false),
+        "mad" | "madc" if m.take("cc") => return carry(b, i, m, ty, true),
+        "madc" => return carry(b, i, m, ty, false),
         "add" | "sub" if m.take("sat") => {
             if !(ty.signed() && ty.bits == 32) {
                 return Err("`.sat` is for s32 only".into());
@@ -133,8 +132,8 @@ fn multiply(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> Res<Op> {
     let half = m
         .one_of(&[("lo", Half::Low), ("hi", Half::High), ("wide", Half::Wide)])
         .ok_or("`.lo`, `.hi` or `.wide` is missing")?;
-    if m.take("sat") || m.take("cc") {
-        return Err("saturating and carrying products are not supported".into());
+    if m.take("sat") {
+        return Err("saturating products are not supported".into());
     }
     let mad = i.base == "mad";
     count(i, 3 + mad as usize)?;
@@ -239,40 +238,63 @@ fn dot4(b: &mut Builder, i: &Instruction, m: &mut Mods, second: Ty) -> Res<Op> {
     })))
 }
 
-/// Sums and differences that write or read the carry flag.
-fn carry(b: &mut Builder, i: &Instruction, ty: Ty, reads: bool) -> Res<Op> {
-    count(i, 3)?;
-    let subtract = i.base.starts_with("sub");
-    let step = move |x: u64, y: u64, carry: bool, bits: u32| -> (u64, bool) {
+/// Sums, differences and products with sums that read the carry flag (`addc`, `subc`, `madc`) or
+/// write it (`.cc`).
+fn carry(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty, writes: bool) -> Res<Op> {
+    let (subtract, multiply) = (i.base.starts_with("sub"), i.base.starts_with("mad"));
+    let reads = i.base.ends_with('c');
+    let high = multiply && m.one_of(&[("lo", false), ("hi", true)]).ok_or("`.lo` or `.hi` is missing")?;
+    count(i, 3 + multiply as usize)?;
+    let (bits, signed) = (ty.bits, ty.signed());
+    let product = move |x: u64, y: u64| -> u64 {
+        let extend = |v: u64| match (bits, signed) {
+            (32, true) => v as u32 as i32 as i128,
+            (32, false) => v as u32 as i128,
+            (_, true) => v as i64 as i128,
+            (_, false) => v as i128,
+        };
+        // Of two unsigned 64-bit numbers it would not fit a signed one; its bits are the same.
+        let wide = extend(x).wrapping_mul(extend(y)) as u128;
+        let part = (if high { wide >> bits } else { wide }) as u64;
+        if bits == 32 { part as u32 as u64 } else { part }
+    };
+    let step = move |x: u64, y: u64, z: u64, carry: bool| -> (u64, bool) {
         let carry = reads && carry;
         if subtract {
-            let wide = (x as i128) - (y as i128) - carry as i128;
-            (wide as u64, wide < 0)
-        } else {
-            let wide = x as u128 + y as u128 + carry as u128;
-            (wide as u64, wide >> bits != 0)
+            let wide = x as i128 - y as i128 - carry as i128;
+            return (wide as u64, wide < 0);
+        }
+        let (x, y) = if multiply { (product(x, y), z) } else { (x, y) };
+        let wide = x as u128 + y as u128 + carry as u128;
+        (wide as u64, wide >> bits != 0)
+    };
+    let flag = move |r: &mut Regs, lane: usize, out: bool| {
+        if writes {
+            r.carry = r.carry & !(1 << lane) | (out as u32) << lane;
         }
     };
-    Ok(Op::Alu(match ty.bits {
+    Ok(Op::Alu(match bits {
         32 => {
             let (d, x, y) = (b.dst_w(i, 0)?, b.w(i, 1, 32)?, b.w(i, 2, 32)?);
+            let z = if multiply { b.w(i, 3, 32)? } else { x };
             Box::new(move |r: &mut Regs, mask: u32| {
                 for lane in lanes(mask) {
-                    let (x, y) = (r.w[x as usize].0[lane] as u64, r.w[y as usize].0[lane] as u64);
-                    let (sum, out) = step(x, y, r.carry >> lane & 1 != 0, 32);
+                    let [x, y, z] = [x, y, z].map(|s| r.w[s as usize].0[lane] as u64);
+                    let (sum, out) = step(x, y, z, r.carry >> lane & 1 != 0);
                     r.w[d as usize].0[lane] = sum as u32;
-                    r.carry = r.carry & !(1 << lane) | (out as u32) << lane;
+                    flag(r, lane, out);
                 }
             })
         }
         64 => {
             let (d, x, y) = (b.dst_d(i, 0)?, b.d(i, 1)?, b.d(i, 2)?);
+            let z = if multiply { b.d(i, 3)? } else { x };
             Box::new(move |r: &mut Regs, mask: u32| {
                 for lane in lanes(mask) {
-                    let (x, y) = (r.d[x as usize].0[lane], r.d[y as usize].0[lane]);
-                    let (sum, out) = step(x, y, r.carry >> lane & 1 != 0, 64);
+                    let [x, y, z] = [x, y, z].map(|s| r.d[s as usize].0[lane]);
+                    let (sum, out) = step(x, y, z, r.carry >> lane & 1 != 0);
                     r.d[d as usize].0[lane] = sum;
-                    r.carry = r.carry & !(1 << lane) | (out as u32) << lane;
+                    flag(r, lane, out);
                 }
             })
         }

@@ -114,7 +114,7 @@ pub(crate) fn load(
     capability: u32,
     options: &Options,
     mut allocate: impl FnMut(u64) -> Option<u64>,
-    mut fill: impl FnMut(u64, &[u8]),
+    mut fill: impl FnMut(u64, &[u8], bool),
 ) -> Result<Module, PtxError> {
     let ast = parse(source)?;
     let source: Arc<str> = source.into();
@@ -135,8 +135,10 @@ pub(crate) fn load(
         for (k, init) in v.init.iter().enumerate() {
             let value = match init {
                 Init::Bits(value) => *value,
-                Init::Address(name, offset) => match symbols.get(name) {
-                    Some((_, address)) => address.wrapping_add(*offset as u64),
+                Init::Address { name, offset, mask } => match symbols.get(name) {
+                    Some((_, address)) => {
+                        (address.wrapping_add(*offset as u64) & mask) >> (mask.trailing_zeros() & 63)
+                    }
                     None => return Err(fail(v.line, format!("`{name}` is not defined"))),
                 },
             };
@@ -146,7 +148,7 @@ pub(crate) fn load(
             };
             room.copy_from_slice(&value.to_le_bytes()[..scalar.min(8)]);
         }
-        fill(symbols[&v.name].1, &bytes);
+        fill(symbols[&v.name].1, &bytes, v.space == Space::Const);
     }
     let files = Arc::new(ast.files.clone());
     let mut kernels = HashMap::new();

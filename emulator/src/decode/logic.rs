@@ -141,11 +141,11 @@ fn comparison(m: &mut Mods) -> Res<(Compare, bool, bool)> {
     })
 }
 
-/// The comparison of operands `at` and `at + 1`, into predicates.
+/// The comparison of operands 1 and 2, or of two planes of half precision, into predicates.
 fn compare(
     b: &mut Builder,
     i: &Instruction,
-    at: usize,
+    halves: Option<[u32; 2]>,
     ty: Ty,
     z: bool,
     (op, by_name, unordered): (Compare, bool, bool),
@@ -192,18 +192,25 @@ fn compare(
     }
     let signed = ty.signed() && !by_name;
     Ok(match (ty.kind, ty.bits) {
-        (Kind::Float, 32) => floating!(b.w(i, at, 32)?, b.w(i, at + 1, 32)?, move |v: u32| in32(v, z)),
-        (Kind::Float, 64) => floating!(b.d(i, at)?, b.d(i, at + 1)?, |v: u64| f64_of(v)),
+        (Kind::Float, 32) => floating!(b.w(i, 1, 32)?, b.w(i, 2, 32)?, move |v: u32| in32(v, z)),
+        (Kind::Float, 64) => floating!(b.d(i, 1)?, b.d(i, 2)?, |v: u64| f64_of(v)),
         (Kind::Half | Kind::Brain, _) => {
             let small = small::format(ty).ok_or("no format")?.0;
-            floating!(b.w(i, at, 16)?, b.w(i, at + 1, 16)?, move |v: u32| small.load(v))
+            let [x, y] = match halves {
+                Some(planes) => planes,
+                None => [b.w(i, 1, 16)?, b.w(i, 2, 16)?],
+            };
+            let flush = z && ty.kind == Kind::Half;
+            floating!(x, y, move |v: u32| {
+                small.load(if flush && v & 0x7c00 == 0 { v & 0x8000 } else { v })
+            })
         }
-        (_, 16) if signed => ordered!(b.w(i, at, 16)?, b.w(i, at + 1, 16)?, |v: u32| v as u16 as i16),
-        (_, 16) if ty.integer() => ordered!(b.w(i, at, 16)?, b.w(i, at + 1, 16)?, |v: u32| v as u16),
-        (_, 32) if signed => ordered!(b.w(i, at, 32)?, b.w(i, at + 1, 32)?, |v: u32| v as i32),
-        (_, 32) if ty.integer() => ordered!(b.w(i, at, 32)?, b.w(i, at + 1, 32)?, |v: u32| v),
-        (_, 64) if signed => ordered!(b.d(i, at)?, b.d(i, at + 1)?, |v: u64| v as i64),
-        (_, 64) if ty.integer() => ordered!(b.d(i, at)?, b.d(i, at + 1)?, |v: u64| v),
+        (_, 16) if signed => ordered!(b.w(i, 1, 16)?, b.w(i, 2, 16)?, |v: u32| v as u16 as i16),
+        (_, 16) if ty.integer() => ordered!(b.w(i, 1, 16)?, b.w(i, 2, 16)?, |v: u32| v as u16),
+        (_, 32) if signed => ordered!(b.w(i, 1, 32)?, b.w(i, 2, 32)?, |v: u32| v as i32),
+        (_, 32) if ty.integer() => ordered!(b.w(i, 1, 32)?, b.w(i, 2, 32)?, |v: u32| v),
+        (_, 64) if signed => ordered!(b.d(i, 1)?, b.d(i, 2)?, |v: u64| v as i64),
+        (_, 64) if ty.integer() => ordered!(b.d(i, 1)?, b.d(i, 2)?, |v: u64| v),
         _ => return Err(unsupported_type(ty)),
     })
 }
@@ -222,16 +229,48 @@ fn combine(b: &mut Builder, i: &Instruction, m: &mut Mods) -> Res<Option<(Logic,
     }
 }
 
+/// The comparison of the low and of the high halves of two pairs.
+fn both_halves(
+    b: &mut Builder,
+    i: &Instruction,
+    pair: Ty,
+    z: bool,
+    op: (Compare, bool, bool),
+    combine: Option<(Logic, u32, bool)>,
+    [low, high]: [u32; 2],
+) -> Res<Alu> {
+    let kind = if pair.kind == Kind::HalfPair { Kind::Half } else { Kind::Brain };
+    let one = Ty { kind, bits: 16 };
+    let [x, y] = [b.w(i, 1, 32)?, b.w(i, 2, 32)?];
+    let upper = [b.new_w(), b.new_w()];
+    let first = compare(b, i, Some([x, y]), one, z, op, TestInto { yes: low, no: None, combine })?;
+    let second = compare(b, i, Some(upper), one, z, op, TestInto { yes: high, no: None, combine })?;
+    Ok(Box::new(move |r: &mut Regs, mask: u32| {
+        for (from, to) in [x, y].into_iter().zip(upper) {
+            r.w[to as usize].0 = r.w[from as usize].0.map(|v| v >> 16);
+        }
+        first(r, mask);
+        second(r, mask);
+    }))
+}
+
 /// `setp`.
 pub(super) fn set_predicate(b: &mut Builder, i: &Instruction, m: &mut Mods, ty: Ty) -> Res<Op> {
     let op = comparison(m)?;
     let z = m.take("ftz");
     let combine = combine(b, i, m)?;
+    if small::format(ty).is_some_and(|f| f.1) {
+        let Operand::Pair(low, high) = operand(i, 0)? else {
+            return Err("the comparison of two pairs needs two predicates".into());
+        };
+        let (low, high) = (b.dst_p_of(low)?, b.dst_p_of(high)?);
+        return Ok(Op::Alu(both_halves(b, i, ty, z, op, combine, [low, high])?));
+    }
     let (yes, no) = match operand(i, 0)? {
         Operand::Pair(p, q) => (b.dst_p_of(p)?, Some(b.dst_p_of(q)?)),
         one => (b.dst_p_of(one)?, None),
     };
-    Ok(Op::Alu(compare(b, i, 1, ty, z, op, TestInto { yes, no, combine })?))
+    Ok(Op::Alu(compare(b, i, None, ty, z, op, TestInto { yes, no, combine })?))
 }
 
 /// `set`: a comparison into a register, all ones or 1.0.
@@ -240,12 +279,40 @@ pub(super) fn set(b: &mut Builder, i: &Instruction, m: &mut Mods, source: Ty) ->
     let op = comparison(m)?;
     let z = m.take("ftz");
     let combine = combine(b, i, m)?;
+    if let Some((_, true)) = small::format(source) {
+        let halves = [b.new_p(), b.new_p()];
+        let test = both_halves(b, i, source, z, op, combine, halves)?;
+        let on = match (target.kind, target.bits) {
+            _ if target == source => {
+                if target.kind == Kind::HalfPair {
+                    0x3c00u32
+                } else {
+                    0x3f80
+                }
+            }
+            (_, 32) if target.integer() => 0xffff,
+            _ => return Err(unsupported_type(target)),
+        };
+        let d = b.dst_w(i, 0)?;
+        return Ok(Op::Alu(Box::new(move |r: &mut Regs, mask: u32| {
+            test(r, mask);
+            let [low, high] = halves.map(|p| r.p[p as usize]);
+            for lane in lanes(mask) {
+                let value = if low >> lane & 1 != 0 { on } else { 0 }
+                    | if high >> lane & 1 != 0 { on << 16 } else { 0 };
+                r.w[d as usize].0[lane] = value;
+            }
+        })));
+    }
     let yes = b.new_p();
-    let test = compare(b, i, 1, source, z, op, TestInto { yes, no: None, combine })?;
+    let test = compare(b, i, None, source, z, op, TestInto { yes, no: None, combine })?;
     let d = b.dst_w(i, 0)?;
     let (on, off) = match (target.kind, target.bits) {
         (Kind::Float, 32) => (b.constant_w(1f32.to_bits()), b.constant_w(0)),
         (_, 32) if target.integer() => (b.constant_w(!0), b.constant_w(0)),
+        (_, 16) if target.integer() => (b.constant_w(0xffff), b.constant_w(0)),
+        (Kind::Half, _) => (b.constant_w(0x3c00), b.constant_w(0)),
+        (Kind::Brain, _) => (b.constant_w(0x3f80), b.constant_w(0)),
         _ => return Err(unsupported_type(target)),
     };
     let choose = select::<u32>(d, on, off, yes, false);

@@ -6,6 +6,7 @@
 mod approx;
 mod build;
 mod convert;
+mod eight;
 mod float;
 mod int;
 mod kernel;
@@ -27,7 +28,7 @@ use op::{Class, Op};
 
 /// The instructions that can be executed, by the first part of their names. Not every form of each
 /// is there; what is not is refused when a module is loaded.
-pub const OPCODES: [&str; 81] = [
+pub const OPCODES: [&str; 82] = [
     "abs",
     "activemask",
     "add",
@@ -68,6 +69,7 @@ pub const OPCODES: [&str; 81] = [
     "lop3",
     "mad",
     "mad24",
+    "madc",
     "match",
     "max",
     "membar",
@@ -121,7 +123,15 @@ fn decode(b: &mut Builder, i: &Instruction) -> Res<(Op, Class)> {
         "cp" => (memory::copy_async(b, i, m)?, Class::Load),
         "mma" => (warp::mma(b, i, m)?, Class::Mma),
         "membar" | "fence" => {
+            // Between proxies: all memory is coherent here.
             let sync = m.take_order();
+            m.take("proxy");
+            m.take("alias");
+            m.take("async");
+            for space in ["global", "shared::cta", "shared::cluster"] {
+                m.take(&format!("async.{space}"));
+                m.take(space);
+            }
             (Op::Fence(op::Sync { fence: true, ..sync }), Class::Fence)
         }
         "nanosleep" | "prefetch" | "prefetchu" => return Ok((Op::Nop, Class::Other)),

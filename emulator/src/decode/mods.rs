@@ -16,6 +16,8 @@ pub(super) enum Kind {
     HalfPair,
     BrainPair,
     Tf32,
+    E4m3Pair,
+    E5m2Pair,
 }
 
 /// A type of PTX.
@@ -49,6 +51,8 @@ impl Ty {
             "bf16" => ty(Kind::Brain, 16),
             "f16x2" => ty(Kind::HalfPair, 32),
             "bf16x2" => ty(Kind::BrainPair, 32),
+            "e4m3x2" => ty(Kind::E4m3Pair, 16),
+            "e5m2x2" => ty(Kind::E5m2Pair, 16),
             "tf32" => ty(Kind::Tf32, 32),
             _ => None,
         }

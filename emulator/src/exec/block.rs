@@ -14,6 +14,8 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Instructions a warp runs before another one has its turn, so that one that waits for another
 /// in a loop does not wait for ever.
 const TURN: u64 = 1 << 16;
+/// Likewise once lanes of one warp wait for each other.
+pub(super) const SHORT_TURN: u64 = 1 << 9;
 
 /// One of a block's 16 barriers.
 #[derive(Clone, Default)]
@@ -113,7 +115,6 @@ impl<'a> Worker<'a> {
         for w in 0..self.warps.len() {
             self.warps[w].start(w as u32, threads);
             self.place_block(w);
-            self.warps[w].steps = 0;
         }
         loop {
             let ready: Vec<usize> =
@@ -126,7 +127,7 @@ impl<'a> Worker<'a> {
                 None => {
                     for w in ready {
                         if self.warps[w].state == State::Ready {
-                            self.turn(w, TURN)?;
+                            self.turn(w, if self.warps[w].hurried { SHORT_TURN } else { TURN })?;
                         }
                     }
                 }

@@ -10,6 +10,7 @@ use crate::decode::op::Sync;
 use crate::error::FaultKind;
 use crate::memory::window_of;
 use crate::ptx::Space;
+use std::sync::atomic::Ordering::Relaxed;
 
 impl Worker<'_> {
     /// Counts the request in `targets`; one whose lanes are in several spaces is one in each.
@@ -90,8 +91,8 @@ impl Worker<'_> {
                 let table = self.l.table;
                 let owner = owner.map(|k| k as usize).or_else(|| table.find(at)).map(|k| &table.owners[k]);
                 let unwritten = match owner {
-                    Some(a) if kind.writes() && a.read_only => {
-                        Err((FaultKind::Trap, "a write to read-only memory".to_string(), None))
+                    Some(a) if (kind.writes() || kind == Kind::Atomic) && a.read_only.load(Relaxed) => {
+                        Err((FaultKind::Trap, "a write to constant memory".to_string(), None))
                     }
                     Some(a) if kind.writes() => {
                         a.mark(at - a.start, bytes as u64);

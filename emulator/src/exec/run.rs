@@ -44,6 +44,9 @@ impl Worker<'_> {
                     inst = &code[w.pc as usize];
                 }
                 if w.steps >= end {
+                    if self.dice.is_none() {
+                        w.take_turns(super::block::SHORT_TURN);
+                    }
                     return Ok(());
                 }
             }

@@ -55,6 +55,9 @@ impl Worker<'_> {
                 // From here on nobody may use the place until the copy has been waited for.
                 self.inspect_lane(w, Space::Shared, to, None, bytes, lane, Kind::Write(false))?;
             }
+            if let Some(check) = &mut self.check {
+                check.pending(to, bytes);
+            }
         }
         Ok(())
     }

@@ -56,6 +56,10 @@ pub(super) struct Warp {
     pub copy_group: u32,
     /// Instructions executed.
     pub steps: u64,
+    /// Groups take turns, because one of them ran for a whole turn while others waited.
+    pub hurried: bool,
+    /// Until so many steps the running group does not give way to a lower one.
+    favoured: u64,
     /// In check mode what is ordered before what.
     pub order: Option<Box<Order>>,
 }
@@ -80,6 +84,8 @@ impl Warp {
             copies: Vec::new(),
             copy_group: 0,
             steps: 0,
+            hurried: false,
+            favoured: 0,
             order: check.then(|| Box::new(Order::new())),
         }
     }
@@ -97,6 +103,9 @@ impl Warp {
         self.state = State::Ready;
         self.copies.clear();
         self.copy_group = 0;
+        self.steps = 0;
+        self.hurried = false;
+        self.favoured = 0;
         if let Some(order) = &mut self.order {
             **order = Order::new();
         }
@@ -129,12 +138,27 @@ impl Warp {
                 let _ = self.resume(Some(dice));
                 return;
             }
-        } else if self.lowest < self.pc {
+        } else if self.lowest < self.pc && self.steps >= self.favoured {
             let (pc, mask) = (self.pc, self.mask);
             self.add(pc, mask, false);
             self.mask = 0;
             self.pc = self.lowest;
         }
+        self.absorb(false);
+    }
+
+    /// The turn has ended. A group that waits may hold what the running one spins for, a lock say,
+    /// and every thread must come to run: the next group has the next turn.
+    pub fn take_turns(&mut self, turn: u64) {
+        let ready = || self.groups.iter().filter(|g| !g.parked).map(|g| g.pc);
+        let next = ready().filter(|&pc| pc > self.pc).min().or_else(|| ready().min());
+        self.hurried = next.is_some();
+        let Some(next) = next else { return };
+        let (pc, mask) = (self.pc, self.mask);
+        self.add(pc, mask, false);
+        self.pc = next;
+        self.mask = 0;
+        self.favoured = self.steps + turn;
         self.absorb(false);
     }
 

@@ -37,8 +37,15 @@ pub struct Ast {
 pub enum Init {
     /// A number, already in the element's bit pattern.
     Bits(u64),
-    /// The address of another variable, plus an offset.
-    Address(String, i64),
+    /// The address of another variable, plus an offset; of it the bits of the mask, shifted down.
+    Address {
+        /// The variable.
+        name: String,
+        /// Bytes from its start.
+        offset: i64,
+        /// All ones, or those of one byte: `0xff00(name)`.
+        mask: u64,
+    },
 }
 
 /// A variable in memory.

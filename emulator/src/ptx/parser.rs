@@ -340,17 +340,56 @@ impl<'a> Parser<'a> {
             }
             return self.expect('}');
         }
-        let value = match self.operand()? {
+        let value = match self.peek() {
+            Token::Number(_) => {
+                let number = self.number()?;
+                // `0xff00(name)`: some bytes of an address.
+                match (&number, self.peek()) {
+                    (Operand::Integer(mask), Token::Mark('(')) => {
+                        let mask = *mask as u64;
+                        self.at += 1;
+                        let (name, offset) = self.address()?;
+                        self.expect(')')?;
+                        Init::Address { name, offset, mask }
+                    }
+                    _ => self.bits(number, ty)?,
+                }
+            }
+            Token::Word(_) => {
+                let (name, offset) = self.address()?;
+                Init::Address { name, offset, mask: !0 }
+            }
+            _ => {
+                let number = self.operand()?;
+                self.bits(number, ty)?
+            }
+        };
+        out.push(value);
+        Ok(())
+    }
+
+    /// A number of an initialiser as the element's bit pattern.
+    fn bits(&self, number: Operand, ty: &str) -> Result<Init> {
+        Ok(match number {
             Operand::Integer(v) => Init::Bits(v as u64),
             Operand::Single(v) if ty == "f64" => Init::Bits((v as f64).to_bits()),
             Operand::Single(v) => Init::Bits(v.to_bits() as u64),
             Operand::Double(v) if ty == "f32" => Init::Bits((v as f32).to_bits() as u64),
             Operand::Double(v) => Init::Bits(v.to_bits()),
-            Operand::Name(n) => Init::Address(n, 0),
-            Operand::NameOffset(n, o) => Init::Address(n, o),
             other => return self.fail(format!("an initialiser that is not supported: {other:?}")),
-        };
-        out.push(value);
-        Ok(())
+        })
+    }
+
+    /// `name`, `name+4`, `generic(name)`, `generic(name)+4` or `generic(name+4)`.
+    fn address(&mut self) -> Result<(String, i64)> {
+        let mut name = self.word()?;
+        let mut offset = 0i64;
+        if name == "generic" && self.accept('(') {
+            name = self.word()?;
+            offset = self.offset()?;
+            self.expect(')')?;
+        }
+        offset = offset.wrapping_add(self.offset()?);
+        Ok((name.to_string(), offset))
     }
 }

@@ -294,6 +294,39 @@ fn carries() {
 }
 
 #[test]
+fn products_with_carries() {
+    let values = [0u64, 1, 3, 0xffff_ffff, 0x8000_0000, 0x1234_5678];
+    for ty in ["u32", "s32"] {
+        // A product of 64 bits and a sum of 64 bits, in halves.
+        let text = format!(
+            "{{ .reg .b32 lo, hi; mad.lo.cc.{ty} lo, $a, $b, $c; madc.hi.{ty} hi, $a, $b, $e; mov.b64 $d, {{lo, hi}}; }}"
+        );
+        verify(&text, "b64", &T32, &tuples(&values, 4), |v| {
+            let product = if ty == "u32" {
+                v[0].wrapping_mul(v[1])
+            } else {
+                (v[0] as i32 as i64 * v[1] as i32 as i64) as u64
+            };
+            product.wrapping_add(v[2] | v[3] << 32)
+        });
+    }
+    let wide = [0u64, 1, !0, 1 << 63, 0x0123_4567_89ab_cdef];
+    let text =
+        "{ .reg .b64 lo; mad.lo.cc.u64 lo, $a, $b, $c; madc.hi.cc.u64 lo, $a, $b, $e; addc.u64 $d, $e, 0; }";
+    verify(text, "b64", &T64, &tuples(&wide, 4), |v| {
+        let low = v[0].wrapping_mul(v[1]).overflowing_add(v[2]).1 as u128;
+        let high = ((v[0] as u128 * v[1] as u128) >> 64) + v[3] as u128 + low;
+        v[3].wrapping_add((high >> 64) as u64)
+    });
+    // Without `.cc` the flag stays.
+    let text = "{ .reg .b32 x; add.cc.u32 x, $a, $b; addc.u32 x, -1, 1; addc.u32 $d, $c, $e; }";
+    verify(text, "b32", &T32, &tuples(&values, 4), |v| {
+        let carry = (v[0] + v[1]) >> 32;
+        (v[2] + v[3] + carry) & 0xffff_ffff
+    });
+}
+
+#[test]
 fn comparisons_and_selection() {
     for (name, signed, unsigned) in [
         ("eq", (|o| o == 0) as fn(i8) -> bool, true),

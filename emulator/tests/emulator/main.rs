@@ -3,6 +3,7 @@
 mod check;
 mod common;
 mod convert;
+mod eight;
 mod float;
 mod forms;
 mod hostile;
@@ -15,3 +16,4 @@ mod programs;
 mod small;
 mod warp;
 mod workspace;
+mod wrong;

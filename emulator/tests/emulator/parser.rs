@@ -24,7 +24,7 @@ fn unknown_instructions_and_modifiers() {
     refused("ld.global.b128 %r1, [%rd3];", "not supported");
     refused("tex.2d.v4.f32.f32 {%r1, %r2, %r3, %r4}, [%rd1, {%r1, %r2}];", "");
     refused("mma.sync.aligned.m8n8k4.row.col.f32.f16.f16.f32 {%r1}, {%r1}, {%r1}, {%r1};", "not supported");
-    refused("cvt.rn.satfinite.e4m3x2.f32 %h1, %r1, %r2;", "e4m3x2");
+    refused("cvt.rn.satfinite.e2m1x2.f32 %h1, %r1, %r2;", "e2m1x2");
     refused("cvt.s32.f32 %r1, %r2;", "rounding mode");
     refused("atom.global.max.f32 %r1, [%rd3], %r2;", "not supported");
     refused("call (%r1), somewhere, (%r2);", "no body");

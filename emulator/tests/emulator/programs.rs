@@ -151,3 +151,51 @@ st.global.u32 [%rd3], %r2;",
     );
     assert_eq!(plain(&source, 64, &[0; 64]), [1; 64]);
 }
+
+/// A lane that holds a lock comes to run although the others of its warp spin in front of it.
+#[test]
+fn lanes_that_wait_for_a_lane() {
+    let source = kernel(
+        "bra enter;
+check: @%p2 bra end;
+enter: atom.global.cas.b32 %r2, [%rd1], 0, 1; setp.ne.s32 %p1, %r2, 0; @%p1 bra check;
+membar.gl; ld.volatile.global.u32 %r3, [%rd1+4]; add.u32 %r3, %r3, 1; st.volatile.global.u32 [%rd1+4], %r3; membar.gl;
+atom.global.exch.b32 %r4, [%rd1], 0; setp.eq.s32 %p2, %r4, %r4; bra check;
+end:",
+    )
+    .replace("bra enter;", "setp.ne.s32 %p2, %r1, %r1; bra enter;");
+    assert_eq!(everywhere(&source, 2, 64, &[0; 2]), [0, 128]);
+}
+
+/// A function's argument whose place is computed, as compilers leave an index into a structure.
+#[test]
+fn arguments_by_computed_address() {
+    let source = ptx(".func (.param .b32 out) pick(.param .align 8 .b8 s[16], .param .b32 k) {
+.reg .b32 %r<4>; .reg .b64 %rd<4>;
+ld.param.u32 %r1, [k]; mul.wide.u32 %rd1, %r1, 4; mov.b64 %rd2, s; add.s64 %rd3, %rd2, %rd1;
+ld.param.u32 %r2, [%rd3+0]; st.param.b32 [out+0], %r2; ret; }
+.visible .entry k(.param .u64 p) { .reg .b32 %r<4>; .reg .b64 %rd<6>;
+ld.param.u64 %rd1, [p]; mov.u32 %r1, %tid.x; and.b32 %r2, %r1, 3; cvt.u64.u32 %rd2, %r1;
+{ .param .align 8 .b8 a[16]; .param .b32 b; .param .b32 c;
+st.param.v2.b32 [a], {%r1, 7}; st.param.b64 [a+8], %rd2; st.param.b32 [b], %r2;
+call.uni (c), pick, (a, b); ld.param.b32 %r3, [c]; }
+mul.wide.u32 %rd3, %r1, 4; add.s64 %rd4, %rd1, %rd3; st.global.u32 [%rd4], %r3; ret; }");
+    let out = everywhere(&source, 1, 32, &[0; 32]);
+    for (k, &o) in out.iter().enumerate() {
+        assert_eq!(o, [k as u32, 7, k as u32, 0][k % 4]);
+    }
+}
+
+/// Variables that hold addresses of others, whole and by bytes.
+#[test]
+fn addresses_in_initialisers() {
+    let source = ptx(".global .u32 words[4] = {5, 6, 7, 8};
+.global .u64 first = generic(words)+4;
+.global .u64 second[2] = {words+8, generic(words+12)};
+.global .align 8 .b8 third[8] = {0xff(words), 0xFF00(words), 0xFF0000(words), 0xFF000000(words), 0xFF00000000(words), 0xFF0000000000(words), 0xFF000000000000(words), 0xFF00000000000000(words)};
+.visible .entry k(.param .u64 p) { .reg .b32 %r<6>; .reg .b64 %rd<8>;
+ld.param.u64 %rd1, [p]; ld.global.u64 %rd2, [first]; ld.global.u64 %rd3, [second]; ld.global.u64 %rd4, [second+8]; ld.global.u64 %rd5, [third];
+ld.u32 %r1, [%rd2]; ld.u32 %r2, [%rd3]; ld.u32 %r3, [%rd4]; ld.u32 %r4, [%rd5];
+st.global.v4.u32 [%rd1], {%r1, %r2, %r3, %r4}; ret; }");
+    assert_eq!(plain(&source, 1, &[0; 4]), [6, 7, 8, 5]);
+}

@@ -151,3 +151,44 @@ fn to_single_precision() {
         });
     }
 }
+
+#[test]
+fn comparisons_of_pairs() {
+    let pairs: Vec<u64> = EDGES16.iter().zip(EDGES16.iter().rev()).map(|(a, b)| a | b << 16).collect();
+    let inputs = tuples(&pairs, 2);
+    type Relation = fn(f64, f64) -> bool;
+    let relations: [(&str, Relation); 5] = [
+        ("eq", |x, y| x == y),
+        ("lt", |x, y| x < y),
+        ("geu", |x, y| x.partial_cmp(&y).is_none_or(|o| o.is_ge())),
+        ("nan", |x, y| x.is_nan() || y.is_nan()),
+        ("num", |x, y| !x.is_nan() && !y.is_nan()),
+    ];
+    for (ty, e) in formats() {
+        let one: u64 = if ty == "f16" { 0x3c00 } else { 0x3f80 };
+        for (name, holds) in relations {
+            let half =
+                |v: &[u64], at: u32| holds(value(v[0] >> at & 0xffff, e), value(v[1] >> at & 0xffff, e));
+            let both = |v: &[u64], on: u64| half(v, 0) as u64 * on + half(v, 16) as u64 * (on << 16);
+            let types = ["b32", "b32"];
+            verify(&format!("set.{name}.{ty}x2.{ty}x2 $d, $a, $b;"), "b32", &types, &inputs, |v| {
+                both(v, one)
+            });
+            verify(&format!("set.{name}.u32.{ty}x2 $d, $a, $b;"), "b32", &types, &inputs, |v| {
+                both(v, 0xffff)
+            });
+            let text = format!(
+                "{{ .reg .pred p, q; .reg .b32 x, y; setp.{name}.{ty}x2 p|q, $a, $b; selp.u32 x, 1, 0, p; selp.u32 y, 2, 0, q; add.u32 $d, x, y; }}"
+            );
+            verify(&text, "b32", &types, &inputs, |v| half(v, 0) as u64 + 2 * half(v, 16) as u64);
+            let low: Vec<Vec<u64>> = inputs.iter().map(|v| v.iter().map(|x| x & 0xffff).collect()).collect();
+            let types = ["b16", "b16"];
+            verify(&format!("set.{name}.{ty}.{ty} $d, $a, $b;"), "b16", &types, &low, |v| {
+                half(v, 0) as u64 * one
+            });
+            verify(&format!("set.{name}.u16.{ty} $d, $a, $b;"), "b16", &types, &low, |v| {
+                half(v, 0) as u64 * 0xffff
+            });
+        }
+    }
+}
