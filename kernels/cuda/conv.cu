@@ -36,36 +36,60 @@ struct Conv {
     u32 splits, chunk;
 };
 
-// Both factors are fetched as ANYHOW: of one row or column, SHARE neighbours along k.
-template <class S> DEVICE u32 share_place() {
-    return thread_x() / S::SIZE * S::SHARE * S::ROW + thread_x() % S::SIZE;
-}
-template <class S> DEVICE void put_share(F* to, const F (&share)[S::SHARE]) {
-#pragma unroll
-    for (u32 i = 0; i < S::SHARE; i++) to[i * S::ROW] = share[i];
-}
+// A factor of which neighbouring lanes fetch neighbours along k, a sector's worth, and each thread several rows
+// or columns.
+template <class S> struct AlongLanes {
+    static constexpr u32 LANES = 32 / sizeof(F);
+    // Rows or columns of one pass; passes over all of them, and over k.
+    static constexpr u32 APART = S::THREADS / LANES, PASSES = S::SIZE / APART, DEEP = S::DEPTH / LANES;
+    F share[DEEP][PASSES];
 
-// The left factor, with two steps along k.
-template <class S> struct Left {
-    const T* from;
-    bool inside;
+    static METHOD u32 k() { return thread_x() % LANES; }
+    static METHOD u32 outer() { return thread_x() / LANES; }
+    static METHOD u32 place() { return k() * S::ROW + outer(); }
+    METHOD void put(F* to) const {
+#pragma unroll
+        for (u32 d = 0; d < DEEP; d++)
+#pragma unroll
+            for (u32 i = 0; i < PASSES; i++) to[d * LANES * S::ROW + i * APART] = share[d][i];
+    }
+};
+
+// One of which neighbouring lanes fetch neighbouring columns, and each thread SHARE neighbours along k.
+template <class S> struct AcrossLanes {
     F share[S::SHARE];
 
+    static METHOD u32 k() { return thread_x() / S::SIZE * S::SHARE; }
+    static METHOD u32 outer() { return thread_x() % S::SIZE; }
+    static METHOD u32 place() { return k() * S::ROW + outer(); }
+    METHOD void put(F* to) const {
+#pragma unroll
+        for (u32 i = 0; i < S::SHARE; i++) to[i * S::ROW] = share[i];
+    }
+};
+
+// The left factor, with two steps along k.
+template <class S> struct Left : AlongLanes<S> {
+    typedef AlongLanes<S> L;
+    const T* from;
+    // Passes whose rows exist.
+    u32 passes;
+
     METHOD Left(const Conv& p, const T* data, u32 first) {
-        u32 row = first + thread_x() % S::SIZE;
-        inside = row < p.out.rows;
+        const u32 row = first + L::outer();
+        passes = row < p.out.rows ? (p.out.rows - row + L::APART - 1) / L::APART : 0;
         from = data + (i64)row * p.left_row;
     }
     METHOD void fetch(const Conv& p, u32 at, u32 end) {
-        at += thread_x() / S::SIZE * S::SHARE;
-        u32 far = p.near.quotient(at), near = at - far * p.near.size;
 #pragma unroll
-        for (u32 i = 0; i < S::SHARE; i++) {
-            bool valid = inside && at + i < end;
-            share[i] = valid ? factor(from[far * p.left_far + near * p.left_near]) : F(0);
-            if (++near == p.near.size) {
-                near = 0;
-                far++;
+        for (u32 d = 0; d < L::DEEP; d++) {
+            const u32 k = at + d * L::LANES + L::k(), far = p.near.quotient(k), near = k - far * p.near.size;
+            const T* row = from + (far * p.left_far + near * p.left_near);
+            const u32 n = k < end ? passes : 0;
+#pragma unroll
+            for (u32 i = 0; i < L::PASSES; i++) {
+                L::share[d][i] = i < n ? factor(*row) : F(0);
+                row += L::APART * p.left_row;
             }
         }
     }
@@ -93,47 +117,91 @@ DEVICE void advance(Place& at, u32 height, u32 width) {
     }
 }
 
-// The right factor: the element of the picture that a place meets at a tap.
-template <class S, Product P> struct Right {
+// The right factor: the element of the picture that a place meets at a tap. Columns are places, and lanes lie
+// along them: they read neighbours of a line.
+template <class S, Product P> struct Right : AcrossLanes<S> {
+    typedef AcrossLanes<S> L;
     const T* picture;
-    Place col;
+    // For INPUTS, the place with its padding; else where the picture is read at the first tap.
+    u32 y0, x0;
     bool inside;
-    F share[S::SHARE];
 
     METHOD Right(const Conv& p, const T* data, u32 first) {
-        u32 i = first + thread_x() % S::SIZE;
+        const u32 i = first + L::outer();
         inside = i < p.out.cols;
-        col = P == WEIGHTS ? place_of(p.taps, p.tap_line, i) : place_of(p.places, p.place_line, i);
-        picture = data + (i64)col.far * (P == WEIGHTS ? p.channel : p.image);
+        const Place col = place_of(p.places, p.place_line, i);
+        y0 = P == INPUTS ? col.y + p.padding_h : col.y * p.stride_h.size - p.padding_h;
+        x0 = P == INPUTS ? col.x + p.padding_w : col.x * p.stride_w.size - p.padding_w;
+        picture = data + (i64)col.far * p.image;
     }
     METHOD void fetch(const Conv& p, u32 at, u32 end) {
-        at += thread_x() / S::SIZE * S::SHARE;
-        const Divisor& area = P == WEIGHTS ? p.places : p.taps;
-        const Divisor& line = P == WEIGHTS ? p.place_line : p.tap_line;
-        const i64 step = P == WEIGHTS ? p.image : p.channel;
-        Place k = place_of(area, line, at);
-        // The lines of a kernel or of an image.
-        const u32 lines = line.quotient(area.size);
+        at += L::k();
+        Place tap = place_of(p.taps, p.tap_line, at);
+        const u32 lines = p.tap_line.quotient(p.taps.size);
+        const u32 n = inside && at < end ? end - at : 0;
 #pragma unroll
         for (u32 i = 0; i < S::SHARE; i++) {
-            const Place &place = P == WEIGHTS ? k : col, &tap = P == WEIGHTS ? col : k;
             u32 y, x;
-            bool valid = inside && at + i < end;
+            bool valid = i < n;
             if constexpr (P == INPUTS) {
                 // Where the place was read from: undone, if the stride meets it.
-                u32 up = place.y + p.padding_h - tap.y * p.dilation_h, left = place.x + p.padding_w - tap.x * p.dilation_w;
+                const u32 up = y0 - tap.y * p.dilation_h, left = x0 - tap.x * p.dilation_w;
                 valid = valid && (i32)up >= 0 && (i32)left >= 0;
                 y = p.stride_h.quotient(up);
                 x = p.stride_w.quotient(left);
                 valid = valid && y * p.stride_h.size == up && x * p.stride_w.size == left;
             } else {
-                y = place.y * p.stride_h.size + tap.y * p.dilation_h - p.padding_h;
-                x = place.x * p.stride_w.size + tap.x * p.dilation_w - p.padding_w;
+                y = y0 + tap.y * p.dilation_h;
+                x = x0 + tap.x * p.dilation_w;
             }
             // Before the first line or column, the numbers wrap and are too large.
             valid = valid && y < p.height && x < p.width;
-            share[i] = valid ? factor(picture[k.far * step + y * p.line + x * p.column]) : F(0);
-            advance(k, lines, line.size);
+            L::share[i] = valid ? factor(picture[tap.far * p.channel + y * p.line + x * p.column]) : F(0);
+            advance(tap, lines, p.tap_line.size);
+        }
+    }
+};
+
+// The same for the gradient of the weights. Columns are taps of channels, k is places, and lanes lie along k.
+template <class S> struct Right<S, WEIGHTS> : AlongLanes<S> {
+    typedef AlongLanes<S> L;
+    // What a tap adds to a place.
+    struct __attribute__((aligned(16))) Tap {
+        i64 offset;
+        u32 y, x;
+    };
+    const T* picture;
+    const Tap* taps;
+
+    METHOD Right(const Conv& p, const T* data, u32 first) {
+        SHARED static Tap table[S::SIZE];
+        picture = data;
+        taps = table + L::outer();
+        const u32 i = thread_x();
+        if (i < S::SIZE) {
+            const Place tap = place_of(p.taps, p.tap_line, first + i);
+            const i32 y = tap.y * p.dilation_h - p.padding_h, x = tap.x * p.dilation_w - p.padding_w;
+            // A tap that does not exist reads below every picture.
+            const u32 up = first + i < p.out.cols ? y : 0x80000000u;
+            table[i] = {(i64)tap.far * p.channel + y * p.line + x * p.column, up, (u32)x};
+        }
+        barrier();
+    }
+    METHOD void fetch(const Conv& p, u32 at, u32 end) {
+#pragma unroll
+        for (u32 d = 0; d < L::DEEP; d++) {
+            const u32 k = at + d * L::LANES + L::k();
+            const Place place = place_of(p.places, p.place_line, k);
+            const u32 y0 = place.y * p.stride_h.size, x0 = place.x * p.stride_w.size;
+            const T* from = picture + ((i64)place.far * p.image + y0 * p.line + x0 * p.column);
+            // Before the first line or column, the numbers wrap and are too large.
+            const u32 height = k < end ? p.height : 0;
+#pragma unroll
+            for (u32 i = 0; i < L::PASSES; i++) {
+                const Tap tap = taps[i * L::APART];
+                const bool valid = y0 + tap.y < height && x0 + tap.x < p.width;
+                L::share[d][i] = valid ? factor(from[tap.offset]) : F(0);
+            }
         }
     }
 };
@@ -151,16 +219,15 @@ template <class S> DEVICE Block block_of(const Conv& p, u32 block) {
     return at;
 }
 
-template <int SIDE, Product P> DEVICE void conv(const Conv& p) {
-    typedef Shape<F, SIDE> S;
+template <class S, Product P> DEVICE void conv(const Conv& p) {
     const Block at = block_of<S>(p, block_x());
     const u32 begin = at.split * p.chunk, end = min32(begin + p.chunk, p.k);
     Left<S> left(p, p.left + at.group * p.left_group, at.row);
     Right<S, P> right(p, p.picture + at.group * p.picture_group, at.col);
     block_product<S, F>(
-        begin, end, share_place<S>(), share_place<S>(), [&](u32 k, bool) { if (k < end) left.fetch(p, k, end); },
-        [&](F* to) { put_share<S>(to, left.share); }, [&](u32 k, bool) { if (k < end) right.fetch(p, k, end); },
-        [&](F* to) { put_share<S>(to, right.share); },
+        begin, end, left.place(), right.place(), [&](u32 k, bool) { if (k < end) left.fetch(p, k, end); },
+        [&](F* to) { left.put(to); }, [&](u32 k, bool) { if (k < end) right.fetch(p, k, end); },
+        [&](F* to) { right.put(to); },
         [&] {
             const Block at = block_of<S>(p, block_x_again());
             const u64 matrix = (u64)p.out.rows * p.out.cols;
@@ -169,18 +236,18 @@ template <int SIDE, Product P> DEVICE void conv(const Conv& p) {
         });
 }
 
-// As for matrix products, small tiles leave room for two blocks on a multiprocessor.
-#define CONV(name, SIDE, P) \
-    KERNEL_OF(THREADS, SIDE == 8 ? 1 : 2) NAME(name)(const Conv p) { conv<SIDE, P>(p); }
+// As for matrix products, both leave room for two blocks on a multiprocessor.
+#define CONV(name, SHAPE, P) \
+    KERNEL_OF(SHAPE<F>::THREADS, 2) NAME(name)(const Conv p) { conv<SHAPE<F>, P>(p); }
 
 #ifdef LARGE
-CONV(conv_forward, 8, FORWARD)
-CONV(conv_inputs, 8, INPUTS)
-CONV(conv_weights, 8, WEIGHTS)
+CONV(conv_forward, Large, FORWARD)
+CONV(conv_inputs, Large, INPUTS)
+CONV(conv_weights, Large, WEIGHTS)
 #endif
-CONV(conv_small_forward, 4, FORWARD)
-CONV(conv_small_inputs, 4, INPUTS)
-CONV(conv_small_weights, 4, WEIGHTS)
+CONV(conv_small_forward, Small, FORWARD)
+CONV(conv_small_inputs, Small, INPUTS)
+CONV(conv_small_weights, Small, WEIGHTS)
 
 // The partial products of all splits, in order.
 KERNEL(THREADS) NAME(conv_combine)(const Conv p) {

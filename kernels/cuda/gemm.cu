@@ -76,8 +76,7 @@ template <class S> DEVICE Place place(const Gemm& p, u32 block) {
     return at;
 }
 
-template <int SIDE, Along LEFT, Along RIGHT> DEVICE void gemm(const Gemm& p) {
-    typedef Shape<F, SIDE> S;
+template <class S, Along LEFT, Along RIGHT> DEVICE void gemm(const Gemm& p) {
     const Place at = place<S>(p, block_x());
     const Starts s = starts(p, at.batch);
     const u32 begin = at.split * p.chunk, end = min32(begin + p.chunk, p.k);
@@ -95,27 +94,26 @@ template <int SIDE, Along LEFT, Along RIGHT> DEVICE void gemm(const Gemm& p) {
         });
 }
 
-// Small tiles leave room for two blocks on a multiprocessor, but for 64-bit integers. Large ones in 128
-// registers would spill a few bytes on sm_100 and sm_120.
-constexpr int resident(int side) { return side == 8 || same<F, u64> ? 1 : 2; }
-#define GEMM(name, SIDE, LEFT, RIGHT) \
-    KERNEL_OF(THREADS, resident(SIDE)) NAME(name)(const Gemm p) { gemm<SIDE, LEFT, RIGHT>(p); }
+// Both leave room for two blocks on a multiprocessor, small tiles of 64-bit integers for one.
+constexpr u32 RESIDENT = same<F, u64> ? 1 : 2;
+#define GEMM(name, SHAPE, LEFT, RIGHT) \
+    KERNEL_OF(SHAPE<F>::THREADS, RESIDENT) NAME(name)(const Gemm p) { gemm<SHAPE<F>, LEFT, RIGHT>(p); }
 
 // By the module's list: tiles of 128 where the dtype is computed in f32, vectors for floats.
 #ifdef LARGE
-GEMM(gemm_kk, 8, ALONG_K, ALONG_K)
-GEMM(gemm_ko, 8, ALONG_K, ALONG_OUTER)
-GEMM(gemm_ok, 8, ALONG_OUTER, ALONG_K)
-GEMM(gemm_oo, 8, ALONG_OUTER, ALONG_OUTER)
-GEMM(gemm_any, 8, ANYHOW, ANYHOW)
+GEMM(gemm_kk, Large, ALONG_K, ALONG_K)
+GEMM(gemm_ko, Large, ALONG_K, ALONG_OUTER)
+GEMM(gemm_ok, Large, ALONG_OUTER, ALONG_K)
+GEMM(gemm_oo, Large, ALONG_OUTER, ALONG_OUTER)
+GEMM(gemm_any, Large, ANYHOW, ANYHOW)
 #endif
 #ifdef VECTORS
-GEMM(gemm_small_kk, 4, ALONG_K, ALONG_K)
-GEMM(gemm_small_ko, 4, ALONG_K, ALONG_OUTER)
-GEMM(gemm_small_ok, 4, ALONG_OUTER, ALONG_K)
-GEMM(gemm_small_oo, 4, ALONG_OUTER, ALONG_OUTER)
+GEMM(gemm_small_kk, Small, ALONG_K, ALONG_K)
+GEMM(gemm_small_ko, Small, ALONG_K, ALONG_OUTER)
+GEMM(gemm_small_ok, Small, ALONG_OUTER, ALONG_K)
+GEMM(gemm_small_oo, Small, ALONG_OUTER, ALONG_OUTER)
 #endif
-GEMM(gemm_small_any, 4, ANYHOW, ANYHOW)
+GEMM(gemm_small_any, Small, ANYHOW, ANYHOW)
 
 // The partial products of all splits, in order.
 KERNEL(THREADS) NAME(gemm_combine)(const Gemm p) {

@@ -188,7 +188,8 @@ fn launch(cx: &'static Context, product: &'static str, mut p: Params, dtype: DTy
     // SAFETY: `Params` is the kernels' parameter; the views reach no further than their memory, and the
     // partial products have theirs.
     unsafe {
-        cx.launch(("conv", name, tag(dtype)), grid(how.blocks(sizes)), &[arg(&p)])?;
+        let blocks = [grid(how.blocks(sizes)), 1, 1];
+        cx.launch_grid(("conv", name, tag(dtype)), blocks, how.threads(), &[arg(&p)])?;
         if how.splits > 1 {
             cx.launch(("conv", "conv_combine", tag(dtype)), grid(results.div_ceil(256)), &[arg(&p)])?;
         }

@@ -254,7 +254,7 @@ fn one_launch(cx: &'static Context, mut p: Params, dtype: DType) -> Result {
     let name = tiled(how.tile == 128, lies(&p, dtype));
     // SAFETY: as above; the partial products have their memory.
     unsafe {
-        cx.launch(("gemm", name, tag), grid(how.blocks(sizes)), &[arg(&p)])?;
+        cx.launch_grid(("gemm", name, tag), [grid(how.blocks(sizes)), 1, 1], how.threads(), &[arg(&p)])?;
         if how.splits > 1 {
             cx.launch(("gemm", "gemm_combine", tag), grid(results.div_ceil(256)), &[arg(&p)])?;
         }

@@ -4,8 +4,8 @@
 //! Costs are estimated in cycles of a multiprocessor that makes 128 multiply-adds in each, from counts; no
 //! figure here has been measured on a GPU:
 //!
-//! - A tile of 128 × 128 multiplies 128² pairs for each k, in which 87 % of the instructions are
-//!   multiply-adds; one of 64 × 64 reads shared memory twice as often for each, about 70 %.
+//! - A tile of 128 × 128 multiplies 128² pairs for each k, in which 92 % of the instructions are
+//!   multiply-adds; one of 64 × 64 reads shared memory thrice as often for each, about 70 %.
 //! - A block begins by filling both tiles and ends by writing results, some thousand cycles.
 //! - Blocks are dealt evenly over the multiprocessors, and the fullest one decides.
 //! - Where k is split, partial products are written, read and added by a further launch: some 3,000 cycles,
@@ -52,6 +52,11 @@ impl Cut {
         [s.rows.div_ceil(self.tile), s.cols.div_ceil(self.tile)]
     }
 
+    /// Threads of a block: 8 × 16 results for each, or 4 × 4.
+    pub fn threads(&self) -> u32 {
+        if self.tile == 128 { 128 } else { 256 }
+    }
+
     /// Blocks in all.
     pub fn blocks(&self, s: Sizes) -> u64 {
         let [down, across] = self.tiles(s);
@@ -60,7 +65,7 @@ impl Cut {
 
     fn cost(&self, s: Sizes, multiprocessors: u32) -> f64 {
         let pairs = (self.tile * self.tile) as f64 / 128.0;
-        let per_k = pairs / if self.tile == 128 { 0.87 } else { 0.7 };
+        let per_k = pairs / if self.tile == 128 { 0.92 } else { 0.7 };
         let fullest = self.blocks(s).div_ceil(multiprocessors as u64) as f64;
         let partial = s.results() as f64 * self.splits as f64;
         let joining = if self.splits > 1 { 3000.0 + 2.0 * 4.0 * partial / 1024.0 } else { 0.0 };
