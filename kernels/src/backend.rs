@@ -5,6 +5,7 @@
 //! the device decides.
 
 use crate::{DType, Device, Result, Scalar, Src, Storage, View, ViewMut, random::Generator};
+use std::ops::Range;
 
 /// One input, one output of the same dtype and shape. Transcendental ops take floats only; integers wrap.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -612,6 +613,10 @@ pub trait Backend: Send + Sync {
     fn upload(&self, bytes: &[u8]) -> Result<Storage>;
     /// The memory's bytes on the host.
     fn download(&self, storage: &Storage) -> Result<Vec<u8>>;
+    /// A range of the memory's bytes on the host: no more than that is copied.
+    fn download_range(&self, storage: &Storage, range: Range<usize>) -> Result<Vec<u8>> {
+        self.download(storage).map(|bytes| bytes[range].to_vec())
+    }
     /// Waits for all kernels that were started, and reports what they found wrong.
     fn synchronize(&self) -> Result {
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::{Backend, Buffer, Result, cpu::Cpu};
 use std::fmt;
+use std::str::FromStr;
 
 /// A place for tensors: the CPU or one CUDA device.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -55,6 +56,29 @@ impl Device {
                 why: "taper was built without its feature \"cuda\"".into(),
             }),
         }
+    }
+}
+
+/// A name that is no device's.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no device {0:?}: expected cpu, cuda or cuda:1")]
+pub struct ParseDeviceError(String);
+
+impl FromStr for Device {
+    type Err = ParseDeviceError;
+
+    /// `cpu`, `cuda` (the first) or `cuda:1`, as `torch.device` reads them. Whether it is there is another question:
+    /// [`Device::cuda`], [`Device::name`].
+    fn from_str(text: &str) -> std::result::Result<Device, ParseDeviceError> {
+        let index = |i: &str| i.bytes().all(|b| b.is_ascii_digit()).then(|| i.parse().ok()).flatten();
+        let device = match text.split_once(':') {
+            None if text == "cpu" => Some(Device::Cpu),
+            None if text == "cuda" => Some(Device::Cuda(0)),
+            Some(("cpu", "0")) => Some(Device::Cpu),
+            Some(("cuda", i)) => index(i).map(Device::Cuda),
+            _ => None,
+        };
+        device.ok_or_else(|| ParseDeviceError(text.to_owned()))
     }
 }
 
@@ -121,6 +145,38 @@ impl Storage {
             Storage::Cpu(b) => Some(b),
             #[cfg(feature = "cuda")]
             Storage::Cuda(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Device;
+
+    #[test]
+    fn names() {
+        for (text, device) in [
+            ("cpu", Device::Cpu),
+            ("cuda", Device::Cuda(0)),
+            ("cuda:0", Device::Cuda(0)),
+            ("cuda:17", Device::Cuda(17)),
+        ] {
+            assert_eq!(text.parse(), Ok(device));
+            assert_eq!(device.to_string().parse(), Ok(device));
+        }
+        for text in [
+            "",
+            "gpu",
+            "CUDA",
+            "cuda:",
+            "cuda:-1",
+            "cuda:+1",
+            "cuda:1.0",
+            "cpu:1",
+            "cuda:99999999999999999999",
+        ] {
+            let error = text.parse::<Device>().unwrap_err();
+            assert_eq!(error.to_string(), format!("no device {text:?}: expected cpu, cuda or cuda:1"));
         }
     }
 }

@@ -25,7 +25,7 @@ mod view;
 pub use backend::*;
 pub use block::{cached_bytes, empty_cache};
 pub use buffer::{ALIGN, Buffer, Owner};
-pub use device::{Device, Storage};
+pub use device::{Device, ParseDeviceError, Storage};
 pub use dtype::{DType, Element, Scalar, bf16, f16};
 pub use error::{Error, Result};
 pub use layout::{Dims, Layout, Strides, broadcast_shapes, collapse, contiguous_strides, dims};

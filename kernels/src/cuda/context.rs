@@ -2,7 +2,7 @@
 
 use super::counters::{Counters, Counts};
 use super::driver::Driver;
-use super::fault::{Fault, Faults};
+use super::fault::{Fault, Faults, Word};
 use super::launch::Argument;
 use super::memory::{Cache, CudaBuffer};
 use super::modules::{Modules, Name};
@@ -54,15 +54,8 @@ impl Context {
         Ok(memory)
     }
 
-    /// Bytes of a device's memory. Waits for the device, and reports what kernels before it found wrong.
-    pub fn download(&self, memory: &CudaBuffer, bytes: usize) -> Result<Vec<u8>> {
-        assert!(bytes <= memory.len(), "{bytes} of {} bytes", memory.len());
-        let mut to = vec![0; bytes];
-        self.read(memory.address(), &mut to)?;
-        Ok(to)
-    }
-
-    /// As [`download`](Self::download), some bytes from a place in the memory on.
+    /// Some bytes from a place in a device's memory on. Waits for the device, and reports what kernels before it found
+    /// wrong.
     pub fn download_at(&self, memory: &CudaBuffer, from: usize, bytes: usize) -> Result<Vec<u8>> {
         assert!(from + bytes <= memory.len(), "{bytes} from {from} on of {} bytes", memory.len());
         let mut to = vec![0; bytes];
@@ -83,8 +76,8 @@ impl Context {
         })
     }
 
-    /// Where a kernel says what it finds wrong, see [`Fault`].
-    pub fn fault(&'static self, fault: Fault) -> Result<u64> {
+    /// Where a kernel says what it finds wrong, see [`Fault`]; to be held until the kernel is launched.
+    pub fn fault(&'static self, fault: Fault) -> Result<Word<'static>> {
         self.faults.slot(self, fault)
     }
 

@@ -56,6 +56,9 @@ pub(super) fn arange(cx: &Context, out: ViewMut, start: Scalar, step: Scalar) ->
 }
 
 pub(super) fn copy(cx: &Context, x: View, out: ViewMut) -> Result {
+    if x.layout.numel() == 0 {
+        return Ok(());
+    }
     let from = Operand::At { address: cx.address(&x)?, layout: x.layout, size: x.dtype.size() };
     let walk = Walk::<1, 2>::new(Operand::output(cx, &out)?, [from], Order::Any);
     if x.dtype != out.dtype {

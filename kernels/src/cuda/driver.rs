@@ -11,6 +11,8 @@ use std::ptr;
 
 /// The oldest driver that has what is called here (memory in the order of a stream): CUDA 11.2.
 const OLDEST: i32 = 11_020;
+/// The oldest device that the committed PTX is for.
+const OLDEST_DEVICE: (u32, u32) = (7, 5);
 /// Threads of a block, in every kernel.
 pub const THREADS: u32 = 256;
 
@@ -82,7 +84,17 @@ impl Driver {
             let s = if there == 1 { "" } else { "s" };
             return Err(unavailable(format!("the driver sees {there} device{s}")));
         }
-        Driver::start(device, index).map_err(|e| unavailable(words(e)))
+        let driver = Driver::start(device, index).map_err(|e| unavailable(words(e)))?;
+        let (major, minor) = driver.properties()?.compute_capability;
+        if (major, minor) < OLDEST_DEVICE {
+            let (a, b) = OLDEST_DEVICE;
+            let why = format!(
+                "{} has compute capability {major}.{minor}, and {a}.{b} is needed (Turing, 2018, or later)",
+                driver.name()
+            );
+            return Err(unavailable(why));
+        }
+        Ok(driver)
     }
 
     fn start(device: Device, index: usize) -> std::result::Result<Driver, DriverError> {

@@ -1,7 +1,7 @@
 //! Unary and binary functions, relations and choices: unary_*.cu, binary_*.cu, compare.cu, select.cu.
 
 use super::context::Context;
-use super::fault::Fault;
+use super::fault::{Fault, Word};
 use super::launch::*;
 use crate::cpu::elementwise::scalar_bytes;
 use crate::{BinaryOp, CompareOp, DType, Result, Scalar, Src, UnaryOp, View, ViewMut};
@@ -176,13 +176,14 @@ pub(super) fn binary(cx: &'static Context, op: BinaryOp, a: Src, b: Src, out: Vi
     let number = dtype.compute();
     let inputs = [Operand::input(cx, a, &out, number)?, Operand::input(cx, b, &out, number)?];
     let word = match length {
-        Divides => cx.fault(Fault::ZeroDivision { op: op.name() })?,
-        _ => 0,
+        Divides => Some(cx.fault(Fault::ZeroDivision { op: op.name() })?),
+        _ => None,
     };
+    let address = word.as_ref().map_or(0, Word::address);
     let vector = vector_of(dtype.size());
     let width = if length == Short { vector } else { 1 };
     Walk::<2, 3>::new(Operand::output(cx, &out)?, inputs, Order::Any).launches(width, |map, _| {
-        let (all, divides) = ([arg(map), arg(&word)], length == Divides);
+        let (all, divides) = ([arg(map), arg(&address)], length == Divides);
         // SAFETY: kernels of binary_*.cu take a Map<2> of views of this device's memory, and those that divide
         // integers the address of a word for faults.
         unsafe {

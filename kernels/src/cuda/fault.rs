@@ -7,7 +7,7 @@
 use super::context::Context;
 use super::memory::CudaBuffer;
 use crate::{Error, Layout, Result};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Words there are. When all are taken, the host waits for the device once.
 const WORDS: usize = 64;
@@ -75,40 +75,62 @@ struct State {
     taken: Vec<Fault>,
 }
 
+/// A word that was given to a kernel. While it lives nobody reads the words: it must live until the kernel is in
+/// the stream, or another thread's read could come between, and forget what the word stands for.
+pub(super) struct Word<'a> {
+    address: u64,
+    _unread: MutexGuard<'a, State>,
+}
+
+impl Word<'_> {
+    /// What the kernel gets.
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+}
+
 impl Faults {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A word for a kernel. Kernels that may find the same share one.
-    pub fn slot(&self, cx: &'static Context, fault: Fault) -> Result<u64> {
-        let full = |s: &State| s.taken.len() == WORDS && !s.taken.contains(&fault);
-        if full(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
-            cx.synchronize()?;
-        }
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = &mut *state;
-        let words = match &state.words {
-            Some(words) => words,
-            None => {
-                let words = cx.alloc(8 * WORDS)?;
-                // SAFETY: memory of this length.
-                unsafe { cx.driver.set(words.address(), 0xff, 8 * WORDS) }?;
-                state.words.insert(words)
+    pub fn slot(&self, cx: &'static Context, fault: Fault) -> Result<Word<'_>> {
+        loop {
+            let mut unread = self.lock();
+            let state = &mut *unread;
+            let known = state.taken.iter().position(|t| *t == fault);
+            if known.is_none() && state.taken.len() == WORDS {
+                drop(unread);
+                cx.synchronize()?;
+                continue;
             }
-        };
-        let k = state.taken.iter().position(|t| *t == fault).unwrap_or_else(|| {
-            state.taken.push(fault);
-            state.taken.len() - 1
-        });
-        // Another thread may have taken the last word meanwhile: then two share it.
-        Ok(words.address() + 8 * k.min(WORDS - 1) as u64)
+            let words = match &state.words {
+                Some(words) => words,
+                None => {
+                    let words = cx.alloc(8 * WORDS)?;
+                    // SAFETY: memory of this length.
+                    unsafe { cx.driver.set(words.address(), 0xff, 8 * WORDS) }?;
+                    state.words.insert(words)
+                }
+            };
+            let k = known.unwrap_or(state.taken.len());
+            let address = words.address() + 8 * k as u64;
+            if known.is_none() {
+                state.taken.push(fault);
+            }
+            return Ok(Word { address, _unread: unread });
+        }
     }
 
     /// Runs `read` with the words to fetch, where some are taken, and reports what they say.
     pub fn reported(&self, cx: &Context, read: impl FnOnce(Option<(u64, &mut [u8])>) -> Result) -> Result {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         let (Some(words), false) = (&state.words, state.taken.is_empty()) else {
             drop(state);
             return read(None);
         };
-        let (address, count) = (words.address(), state.taken.len().min(WORDS));
+        let (address, count) = (words.address(), state.taken.len());
         let mut bytes = [0; 8 * WORDS];
         read(Some((address, &mut bytes[..8 * count])))?;
         let found = state

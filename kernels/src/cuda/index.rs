@@ -3,8 +3,9 @@
 
 use super::context::Context;
 use super::driver::THREADS;
-use super::fault::Fault;
+use super::fault::{Fault, Word};
 use super::launch::{Map, Operand, Order, Parameter, Walk, arg, blocks, size_tag, tag};
+use super::temp::Fitting;
 use crate::{DType, GatherOp, Layout, Result, ScatterOp, Src, Strides, View, ViewMut};
 
 /// `Indexed` of `index.cu`.
@@ -19,12 +20,25 @@ struct Indexed {
 unsafe impl Parameter for Indexed {}
 
 impl Indexed {
-    /// Dimension `dim` of a layout, indexed by `index`.
-    fn new(cx: &'static Context, op: &'static str, of: &Layout, dim: usize, index: &View) -> Result<Self> {
+    /// Dimension `dim` of a layout, indexed by `index`; with the word for faults, which is held until the kernel is
+    /// launched.
+    fn new(
+        cx: &'static Context,
+        op: &'static str,
+        of: &Layout,
+        dim: usize,
+        index: &Layout,
+    ) -> Result<(Self, Word<'static>)> {
         let size = of.shape()[dim];
-        let fault = cx.fault(Fault::Index { op, dim, size, index: index.layout.clone() })?;
-        Ok(Indexed { step: of.strides()[dim] as i64, size: size as i64, fault })
+        let word = cx.fault(Fault::Index { op, dim, size, index: index.clone() })?;
+        let fault = word.address();
+        Ok((Indexed { step: of.strides()[dim] as i64, size: size as i64, fault }, word))
     }
+}
+
+/// An index whose entries lie behind its first, copied where they do not: a fault's place counts from there.
+fn forward<'a>(cx: &'static Context, index: View<'a>) -> Result<Fitting<'a>> {
+    Fitting::new(cx, index, DType::I64, |l| l.strides().iter().all(|&s| s >= 0))
 }
 
 /// A layout of another shape with no step along `dim`: where the lines that an index chooses from begin.
@@ -46,8 +60,14 @@ pub(super) fn gather(cx: &'static Context, op: GatherOp, out: ViewMut) -> Result
         return Ok(());
     }
     match op {
-        GatherOp::Gather { x, index, dim } => elements(cx, "gather", x, index, index.layout, dim, out),
+        GatherOp::Gather { x, index, dim } => {
+            let index = forward(cx, index)?;
+            let index = index.view();
+            elements(cx, "gather", x, index, index.layout, dim, out)
+        }
         GatherOp::Select { x, index, dim } => {
+            let index = forward(cx, index)?;
+            let index = index.view();
             let positions = spread_out(index.layout, out.layout.shape(), dim);
             elements(cx, "index_select", x, index, &positions, dim, out)
         }
@@ -64,7 +84,7 @@ fn elements(
     dim: usize,
     out: ViewMut,
 ) -> Result {
-    let along = Indexed::new(cx, op, x.layout, dim, &index)?;
+    let (along, _word) = Indexed::new(cx, op, x.layout, dim, index.layout)?;
     let start = base(x.layout, out.layout.shape(), dim);
     let size = x.dtype.size();
     let inputs = [
@@ -105,24 +125,22 @@ struct Scatter<'a> {
 }
 
 pub(super) fn scatter(cx: &'static Context, op: ScatterOp, out: ViewMut) -> Result {
-    match op {
-        ScatterOp::Scatter { index, src, dim } => {
-            let (op, positions) = ("scatter", index.layout);
-            Scatter { op, index, positions, src, dim, add: false }.run(cx, out)
+    let (ScatterOp::Scatter { index, .. }
+    | ScatterOp::ScatterAdd { index, .. }
+    | ScatterOp::IndexAdd { index, .. }
+    | ScatterOp::IndexCopy { index, .. }) = op;
+    let index = forward(cx, index)?;
+    let index = index.view();
+    let spread = |src: &View, dim| spread_out(index.layout, src.layout.shape(), dim);
+    let (op, positions, src, dim, add) = match op {
+        ScatterOp::Scatter { src, dim, .. } => ("scatter", index.layout.clone(), src, dim, false),
+        ScatterOp::ScatterAdd { src, dim, .. } => {
+            ("scatter_add", index.layout.clone(), src.into(), dim, true)
         }
-        ScatterOp::ScatterAdd { index, src, dim } => {
-            let (op, positions) = ("scatter_add", index.layout);
-            Scatter { op, index, positions, src: src.into(), dim, add: true }.run(cx, out)
-        }
-        ScatterOp::IndexAdd { index, src, dim } => {
-            let positions = &spread_out(index.layout, src.layout.shape(), dim);
-            Scatter { op: "index_add", index, positions, src: src.into(), dim, add: true }.run(cx, out)
-        }
-        ScatterOp::IndexCopy { index, src, dim } => {
-            let positions = &spread_out(index.layout, src.layout.shape(), dim);
-            Scatter { op: "index_copy", index, positions, src: src.into(), dim, add: false }.run(cx, out)
-        }
-    }
+        ScatterOp::IndexAdd { src, dim, .. } => ("index_add", spread(&src, dim), src.into(), dim, true),
+        ScatterOp::IndexCopy { src, dim, .. } => ("index_copy", spread(&src, dim), src.into(), dim, false),
+    };
+    Scatter { op, index, positions: &positions, src, dim, add }.run(cx, out)
 }
 
 impl Scatter<'_> {
@@ -131,12 +149,14 @@ impl Scatter<'_> {
         if self.positions.numel() == 0 {
             return Ok(());
         }
-        let along = Indexed::new(cx, self.op, out.layout, dim, &self.index)?;
+        let (along, _word) = Indexed::new(cx, self.op, out.layout, dim, self.index.layout)?;
         // Lines: all elements that differ in `dim` only.
         let start = base(out.layout, self.positions.shape(), dim).select(dim, 0);
         let index_head = self.positions.select(dim, 0);
         let length = self.positions.shape()[dim];
-        assert!(length < 1 << 31, "an index of {length} entries is too large for a CUDA kernel");
+        if length >= 1 << 31 {
+            return Err(cx.unsupported("a scatter along 2³¹ entries or more", dtype));
+        }
         let source_head;
         let (source, source_step) = match self.src {
             Src::View(v) => {

@@ -40,25 +40,36 @@ pub use properties::Properties;
 
 use crate::{backend::*, random::Generator, *};
 use context::Context;
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Devices there can be.
 const DEVICES: usize = 64;
-static OPENED: [OnceLock<Result<CudaBackend>>; DEVICES] = [const { OnceLock::new() }; DEVICES];
+static OPENED: [OnceLock<CudaBackend>; DEVICES] = [const { OnceLock::new() }; DEVICES];
+/// One thread opens a device at a time.
+static OPENING: Mutex<()> = Mutex::new(());
 
 /// The backend of one CUDA device.
 pub struct CudaBackend {
     context: &'static Context,
 }
 
-/// The backend of a device, which is opened when it is first asked for; or why there is none.
+/// The backend of a device, which is opened when it is first asked for; or why there is none (now: it may be that
+/// another program has all its memory).
 pub(crate) fn backend(index: usize) -> Result<&'static CudaBackend> {
     let Some(cell) = OPENED.get(index) else {
         let why = format!("no machine has more than {DEVICES} devices");
         return Err(Error::DeviceUnavailable { device: Device::Cuda(index), why });
     };
-    let open = || Context::open(index).map(|c| CudaBackend { context: Box::leak(Box::new(c)) });
-    cell.get_or_init(open).as_ref().map_err(Clone::clone)
+    if let Some(backend) = cell.get() {
+        return Ok(backend);
+    }
+    let _one = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+    if cell.get().is_none() {
+        let context = Context::open(index)?;
+        let _ = cell.set(CudaBackend { context: Box::leak(Box::new(context)) });
+    }
+    Ok(cell.get().expect("just set"))
 }
 
 /// How many CUDA devices the driver sees; 0 without a driver (`torch.cuda.device_count`).
@@ -104,9 +115,12 @@ impl Backend for CudaBackend {
         self.context.upload(bytes).map(Storage::Cuda)
     }
     fn download(&self, storage: &Storage) -> Result<Vec<u8>> {
+        self.download_range(storage, 0..storage.len())
+    }
+    fn download_range(&self, storage: &Storage, range: Range<usize>) -> Result<Vec<u8>> {
         match storage {
             Storage::Cuda(memory) if std::ptr::eq(memory.context(), self.context) => {
-                self.context.download(memory, memory.len())
+                self.context.download_at(memory, range.start, range.len())
             }
             other => Err(Error::OtherDevice { expected: self.device(), found: other.device() }),
         }

@@ -2,8 +2,11 @@
 //! begin. The host must know how many there are, so it waits, once.
 
 use super::context::Context;
-use super::launch::{Divisor, Map, Operand, Order, Walk, arg, blocks, tag};
-use crate::{Result, Storage, View};
+use super::copy::copy;
+use super::elementwise;
+use super::launch::{Divisor, Map, Operand, Order, Walk, arg, blocks, launch_limit, tag};
+use super::temp::Fitting;
+use crate::{BinaryOp, DType, Layout, Result, Scalar, Src, Storage, View, ViewMut};
 
 /// Elements that a thread looks at.
 const EACH: usize = 4;
@@ -23,9 +26,11 @@ pub(super) fn nonzero(cx: &'static Context, x: View) -> Result<(Storage, usize)>
     })?;
     // Places are numbered from the start of a launch.
     let [map] = launches[..] else {
-        return Err(
-            cx.unsupported("nonzero of 2^30 or more elements, or of more than 8 dimensions,", x.dtype)
-        );
+        return match x.layout.numel() > launch_limit() {
+            true => in_parts(cx, x),
+            // More dimensions than a kernel walks.
+            false => nonzero(cx, Fitting::new(cx, x, x.dtype, |_| false)?.view()),
+        };
     };
     let parts = blocks(map.count, EACH);
     let counts = cx.alloc(4 * parts as usize)?;
@@ -53,4 +58,35 @@ pub(super) fn nonzero(cx: &'static Context, x: View) -> Result<(Storage, usize)>
         }
     }
     Ok((Storage::Cuda(out), total))
+}
+
+/// More elements than a launch takes: parts of the first dimension that can be cut, one after the other.
+fn in_parts(cx: &'static Context, x: View) -> Result<(Storage, usize)> {
+    let shape = x.layout.shape();
+    let dims = shape.len();
+    let d = shape.iter().position(|&n| n > 1).expect("many elements");
+    let rows = (launch_limit() * shape[d] / x.layout.numel()).max(1);
+    let (mut parts, mut total) = (Vec::new(), 0);
+    for start in (0..shape[d]).step_by(rows) {
+        let part = x.layout.slice(d, start, rows.min(shape[d] - start), 1);
+        let (mut found, count) = nonzero(cx, View::new(x.storage, x.dtype, &part))?;
+        if count > 0 && start > 0 {
+            // Their indices in this dimension count from the part's first.
+            let column = Layout::new(&[count][..], &[dims as isize][..], d);
+            let column = ViewMut::new(&mut found, DType::I64, &column);
+            let start = Src::Scalar(Scalar::Int(start as i64));
+            elementwise::binary(cx, BinaryOp::Add, Src::Out, start, column)?;
+        }
+        parts.push((found, count));
+        total += count;
+    }
+    let mut out = Storage::Cuda(cx.alloc(total * dims * 8)?);
+    let mut done = 0;
+    for (found, count) in &parts {
+        let (from, to) =
+            (Layout::contiguous(&[count * dims]), Layout::new(&[count * dims][..], &[1][..], done));
+        copy(cx, View::new(found, DType::I64, &from), ViewMut::new(&mut out, DType::I64, &to))?;
+        done += count * dims;
+    }
+    Ok((out, total))
 }

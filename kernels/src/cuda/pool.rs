@@ -55,6 +55,11 @@ pub(super) fn pool(cx: &Context, op: PoolOp, params: PoolParams, out: ViewMut) -
         // Nothing to add up.
         return super::copy::fill(cx, out, Scalar::from(0.0));
     }
+    let sides = [out.layout, input.layout].into_iter().flat_map(Layout::shape);
+    let strides = [params.kernel, params.stride, params.padding, params.dilation];
+    if out.layout.numel() >= 1 << 31 || sides.chain(strides.as_flattened()).any(|&n| n >= 1 << 31) {
+        return Err(cx.unsupported("pooling of 2³¹ elements or more", dtype));
+    }
     // What is pooled, and the pooled.
     let (from, to) = if gradient { (out.layout, input.layout) } else { (input.layout, out.layout) };
     let [.., height, width] = sizes(from);
@@ -85,8 +90,8 @@ pub(super) fn pool(cx: &Context, op: PoolOp, params: PoolParams, out: ViewMut) -
     unsafe { cx.launch(("pool", name, tag(dtype)), blocks(p.count, 1), &[arg(&p)]) }
 }
 
+/// As was checked before.
 fn size(n: usize) -> u32 {
-    assert!(n < 1 << 31, "pooling over {n} elements is too large for a CUDA kernel");
     n as u32
 }
 fn sizes(l: &Layout) -> [u32; 4] {

@@ -167,8 +167,9 @@ fn memory(cx: &'static Context, layout: &Layout, dtype: DType) -> Result<Storage
 /// are shuffled. Keys have as many bits as make that rare.
 fn permutation(cx: &'static Context, g: &mut Generator, out: ViewMut) -> Result {
     let n = out.layout.numel();
-    if n >= 1 << 30 {
-        return Err(cx.unsupported("randperm of 2^30 or more", out.dtype));
+    // Sorting counts in 32 bits. So many keys take more memory than most devices have.
+    if n >= 1 << 31 {
+        return Err(cx.unsupported("randperm of 2³¹ elements or more", out.dtype));
     }
     let of = n as f64;
     let bits = (of - (6.0 * of * of + 1.0) / (12.0 * 0.9f64.ln())).log2().ceil().min(64.0) as u32;
@@ -180,7 +181,7 @@ fn permutation(cx: &'static Context, g: &mut Generator, out: ViewMut) -> Result 
     let mut keys = memory(cx, &layout, dtype)?;
     Draw::integers(base, range).run(cx, g, &ViewMut::new(&mut keys, dtype, &layout))?;
     if bits != 8 * dtype.size() as u32 {
-        let mask = Src::Scalar(Scalar::Int((1i64 << bits) - 1));
+        let mask = Src::Scalar(Scalar::Int((1i64 << bits).wrapping_sub(1)));
         let keys = ViewMut::new(&mut keys, dtype, &layout);
         elementwise::binary(cx, BinaryOp::BitAnd, Src::Out, mask, keys)?;
     }

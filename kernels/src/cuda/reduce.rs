@@ -8,7 +8,7 @@ use super::driver::THREADS;
 use super::launch::*;
 use super::memory::CudaBuffer;
 use crate::layout::{Dims, Strides, collapse};
-use crate::{DType, Layout, ReduceOp, Result, Storage, View, ViewMut};
+use crate::{BinaryOp, DType, Layout, ReduceOp, Result, Scalar, Src, Storage, View, ViewMut};
 
 /// `Reduce` of reduce.cu.
 #[repr(C)]
@@ -69,16 +69,18 @@ pub(super) fn reduce(cx: &'static Context, op: ReduceOp, x: View, axes: &[usize]
     if sides.keep.0.len() > DIMS || sides.fold.0.len() > DIMS {
         return by_copies(cx, op, x, axes, out);
     }
-    // One element per thread index, and one block more than there are elements.
-    if sides.folded > launch_limit().max(1 << 30) {
-        return Err(cx.unsupported("reduction of 2³⁰ elements or more to one", x.dtype));
-    }
     let (from, to) = (cx.address(&x)?, cx.address_mut(&out)?);
-    sides.cut(launch_limit(), &mut |keep, from_by, to_by| {
-        let size = (x.dtype.size() as i64, out.dtype.size() as i64);
-        let from = from.wrapping_add_signed(from_by * size.0);
-        let to = to.wrapping_add_signed(to_by * size.1);
-        launch(cx, op, x.dtype, keep, &sides, from, to)
+    let size = [x.dtype.size(), out.dtype.size()].map(|n| n as i64);
+    // Outputs are made by as many launches as it takes; where one folds more than a launch can, each by itself.
+    let long = sides.folded > launch_limit();
+    let limit = if long { 1 } else { launch_limit() };
+    cut(&sides.keep, [0; 2], 0, limit, &mut |keep, by, _| {
+        let from = from.wrapping_add_signed(by[0] * size[0]);
+        let to = to.wrapping_add_signed(by[1] * size[1]);
+        match long {
+            false => launch(cx, op, x.dtype, keep, &sides, from, to),
+            true => in_pieces(cx, op, x.dtype, &sides, from, to),
+        }
     })
 }
 
@@ -111,22 +113,117 @@ impl Sides {
         }
         Sides { keep, fold, outputs, folded }
     }
+}
 
-    /// Calls `f` with what stays of each launch, and the steps to its first element in input and output.
-    fn cut(&self, limit: usize, f: &mut impl FnMut(&Side, i64, i64) -> Result) -> Result {
-        let (shape, steps) = &self.keep;
-        if self.outputs <= limit {
-            return f(&self.keep, 0, 0);
-        }
-        let inner = self.outputs / shape[0];
-        let rows = (limit / inner).max(1);
+/// Calls `f` for parts of a side of at most `limit` elements, row-major: with the part, the steps to its first element
+/// in input and output, and that one's number.
+fn cut(
+    side: &Side,
+    at: [i64; 2],
+    first: usize,
+    limit: usize,
+    f: &mut dyn FnMut(&Side, [i64; 2], usize) -> Result,
+) -> Result {
+    let (shape, steps) = side;
+    let numel: usize = shape.iter().product();
+    if numel <= limit {
+        return f(side, at, first);
+    }
+    let inner = numel / shape[0];
+    let moved = |by: usize| [0, 1].map(|k| at[k] + by as i64 * steps[k][0] as i64);
+    if inner <= limit {
+        let rows = limit / inner;
         for start in (0..shape[0]).step_by(rows) {
-            let mut part = self.keep.clone();
+            let mut part = side.clone();
             part.0[0] = rows.min(shape[0] - start);
-            let by = |k: usize| start as i64 * steps[k][0] as i64;
-            f(&part, by(0), by(1))?;
+            f(&part, moved(start), first + start * inner)?;
         }
-        Ok(())
+        return Ok(());
+    }
+    let rest: Side = (Dims::from_slice(&shape[1..]), [0, 1].map(|k| Strides::from_slice(&steps[k][1..])));
+    (0..shape[0]).try_for_each(|i| cut(&rest, moved(i), first + i * inner, limit, f))
+}
+
+impl Reduce {
+    /// The parameters for some outputs and what they fold, in one chunk each.
+    fn new(
+        (keep, [keep_step, out_step]): &Side,
+        (fold, [fold_step, _]): &Side,
+        input: u64,
+        out: u64,
+    ) -> Self {
+        let (outputs, folded): (usize, usize) = (keep.iter().product(), fold.iter().product());
+        let mut p = Reduce {
+            out,
+            input,
+            partial: 0,
+            partial_at: 0,
+            keep: [Divisor::default(); DIMS],
+            fold: [Divisor::default(); DIMS],
+            keep_step: [0; DIMS],
+            out_step: [0; DIMS],
+            fold_step: [0; DIMS],
+            keeps: keep.len() as u32,
+            folds: fold.len() as u32,
+            outputs: outputs as u32,
+            folded: folded as u32,
+            chunk: folded as u32,
+            chunks: 1,
+            team: 0,
+            second: 0,
+        };
+        for (d, &n) in keep.iter().enumerate() {
+            p.keep[d] = Divisor::new(n);
+            p.keep_step[d] = keep_step[d] as i64;
+            p.out_step[d] = out_step[d] as i64;
+        }
+        for (d, &n) in fold.iter().enumerate() {
+            p.fold[d] = Divisor::new(n);
+            p.fold_step[d] = fold_step[d] as i64;
+        }
+        p
+    }
+
+    fn run(&self, cx: &'static Context, op: ReduceOp, dtype: DType, folded: usize, blocks: usize) -> Result {
+        let count = if op == ReduceOp::Mean { folded as f64 } else { 1.0 };
+        let all = [arg(self), arg(&count)];
+        let sum = matches!(op, ReduceOp::Sum | ReduceOp::Mean);
+        // SAFETY: kernels of reduce.cu take a Reduce of views of this device's memory, sums the count as well.
+        unsafe {
+            let name = ("reduce", name_of(op), tag(dtype));
+            cx.launch(name, blocks as u32, &all[..if sum { 2 } else { 1 }])
+        }
+    }
+
+    /// Puts the partial results of so many chunks together.
+    fn finish(self, cx: &'static Context, op: ReduceOp, dtype: DType, folded: usize, chunks: u32) -> Result {
+        let second = Reduce { second: 1, folded: chunks, chunks: 1, team: 32, ..self };
+        second.run(cx, op, dtype, folded, (self.outputs as usize).div_ceil(THREADS as usize / 32))
+    }
+}
+
+/// Whether partial results are places as well.
+fn places(op: ReduceOp) -> bool {
+    matches!(op, ReduceOp::ArgMax | ReduceOp::ArgMin)
+}
+
+/// Bytes of a partial result: `A` of reduce.cu, without its place.
+fn partial_size(op: ReduceOp, dtype: DType) -> usize {
+    match op {
+        ReduceOp::Any | ReduceOp::All => 4,
+        ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod if !dtype.is_float() => 8,
+        _ if dtype.size() == 8 => 8,
+        _ => 4,
+    }
+}
+
+/// Threads for an output whose elements lie so many steps apart.
+fn members(step: Option<&isize>, folded: usize) -> usize {
+    match step {
+        // A line that lies along memory: some eight elements a thread.
+        Some(1) => folded.div_ceil(8).next_power_of_two().min(THREADS as usize),
+        _ if folded <= 1024 => 32,
+        _ => THREADS as usize,
     }
 }
 
@@ -139,46 +236,15 @@ fn launch(
     input: u64,
     out: u64,
 ) -> Result {
-    let (outputs, folded) = (keep.0.iter().product::<usize>(), sides.folded);
-    let (keep_dims, [keep_step, out_step]) = keep;
-    let (fold_dims, [fold_step, _]) = &sides.fold;
-    let mut p = Reduce {
-        out,
-        input,
-        partial: 0,
-        partial_at: 0,
-        keep: [Divisor::default(); DIMS],
-        fold: [Divisor::default(); DIMS],
-        keep_step: [0; DIMS],
-        out_step: [0; DIMS],
-        fold_step: [0; DIMS],
-        keeps: keep_dims.len() as u32,
-        folds: fold_dims.len() as u32,
-        outputs: outputs as u32,
-        folded: folded as u32,
-        chunk: folded as u32,
-        chunks: 1,
-        team: 0,
-        second: 0,
-    };
-    for (d, &n) in keep_dims.iter().enumerate() {
-        p.keep[d] = Divisor::new(n);
-        p.keep_step[d] = keep_step[d] as i64;
-        p.out_step[d] = out_step[d] as i64;
-    }
-    for (d, &n) in fold_dims.iter().enumerate() {
-        p.fold[d] = Divisor::new(n);
-        p.fold_step[d] = fold_step[d] as i64;
-    }
+    let folded = sides.folded;
+    let mut p = Reduce::new(keep, &sides.fold, input, out);
+    // A fold of nothing has a dimension of one element all the same.
+    (p.folded, p.chunk) = (folded as u32, folded as u32);
+    let outputs = p.outputs as usize;
+    let (step, fold_step) = (keep.1[0].last(), sides.fold.1[0].last());
     // Outputs side by side in the input are made side by side, if what is folded is not.
-    let beside = keep_step.last() == Some(&1) && fold_step.last() != Some(&1) && outputs >= COLUMNS;
-    let members = match (beside, fold_step.last()) {
-        (true, _) => THREADS as usize / COLUMNS,
-        // A line that lies along memory: some eight elements a thread.
-        (false, Some(1)) => folded.div_ceil(8).next_power_of_two().min(THREADS as usize),
-        (false, _) if folded <= 1024 => 32,
-        (false, _) => THREADS as usize,
-    };
+    let beside = step == Some(&1) && fold_step != Some(&1) && outputs >= COLUMNS;
+    let members = if beside { THREADS as usize / COLUMNS } else { members(fold_step, folded) };
     let teams = THREADS as usize / members;
     p.team = if beside { 0 } else { members as u32 };
     let groups = outputs.div_ceil(teams);
@@ -191,26 +257,66 @@ fn launch(
     let partial = |bytes: usize| -> Result<Option<CudaBuffer>> {
         if p.chunks == 1 { Ok(None) } else { cx.alloc(outputs * p.chunks as usize * bytes).map(Some) }
     };
-    let arg_of = matches!(op, ReduceOp::ArgMax | ReduceOp::ArgMin);
-    let (values, places) = (partial(8)?, if arg_of { partial(8)? } else { None });
+    let (values, places) = (partial(8)?, if places(op) { partial(8)? } else { None });
     let address = |b: &Option<CudaBuffer>| b.as_ref().map_or(0, CudaBuffer::address);
     (p.partial, p.partial_at) = (address(&values), address(&places));
-    let count = if op == ReduceOp::Mean { folded as f64 } else { 1.0 };
-    let run = |p: &Reduce, blocks: usize| {
-        let all = [arg(p), arg(&count)];
-        let sum = matches!(op, ReduceOp::Sum | ReduceOp::Mean);
-        // SAFETY: kernels of reduce.cu take a Reduce of views of this device's memory, sums the count as well.
-        unsafe {
-            let name = ("reduce", name_of(op), tag(dtype));
-            cx.launch(name, blocks as u32, &all[..if sum { 2 } else { 1 }])
-        }
-    };
-    run(&p, groups * p.chunks as usize)?;
-    if p.chunks > 1 {
-        let second = Reduce { second: 1, folded: p.chunks, chunks: 1, team: 32, ..p };
-        run(&second, outputs.div_ceil(THREADS as usize / 32))?;
+    p.run(cx, op, dtype, folded, groups * p.chunks as usize)?;
+    if p.chunks > 1 { p.finish(cx, op, dtype, folded, p.chunks) } else { Ok(()) }
+}
+
+/// One output of more elements than a launch takes: a launch for each piece leaves partial results of its chunks
+/// side by side, and the last one puts all of them together.
+fn in_pieces(
+    cx: &'static Context,
+    op: ReduceOp,
+    dtype: DType,
+    sides: &Sides,
+    input: u64,
+    out: u64,
+) -> Result {
+    // The kernel's places are 32-bit numbers, the largest of which means none.
+    if places(op) && sides.folded >= u32::MAX as usize {
+        return Err(cx.unsupported("argmax and argmin of 2³² elements or more", dtype));
     }
-    Ok(())
+    let one: Side = (Dims::new(), [Strides::new(), Strides::new()]);
+    let (mut pieces, mut chunks) = (Vec::new(), 0);
+    cut(&sides.fold, [0; 2], 0, launch_limit(), &mut |fold, by, first| {
+        let from = input.wrapping_add_signed(by[0] * dtype.size() as i64);
+        let mut p = Reduce::new(&one, fold, from, out);
+        let folded = p.folded as usize;
+        let members = members(fold.1[0].last(), folded);
+        p.team = members as u32;
+        let wanted = (folded / (EACH * members)).clamp(1, BUSY);
+        p.chunk = folded.div_ceil(wanted).next_multiple_of(4).min(folded) as u32;
+        // A kernel of one chunk would finish the output: a second one is empty then.
+        p.chunks = (p.folded.div_ceil(p.chunk)).max(2);
+        pieces.push((p, first, chunks));
+        chunks += p.chunks as usize;
+        Ok(())
+    })?;
+    let values = cx.alloc(8 * chunks)?;
+    let mut at = if places(op) { Some(Storage::Cuda(cx.alloc(8 * chunks)?)) } else { None };
+    let address = |at: &Option<Storage>| match at {
+        Some(Storage::Cuda(memory)) => memory.address(),
+        _ => 0,
+    };
+    let places = address(&at);
+    for (piece, first, chunk) in &pieces {
+        let partial_at = places + 8 * *chunk as u64;
+        let partial = values.address() + (partial_size(op, dtype) * chunk) as u64;
+        let p = Reduce { partial, partial_at, ..*piece };
+        p.run(cx, op, dtype, sides.folded, p.chunks as usize)?;
+        if let Some(at) = &mut at {
+            // Places count from the piece's first element; chunks without elements have none.
+            let filled = p.folded.div_ceil(p.chunk) as usize;
+            let theirs = Layout::new(&[filled][..], &[1][..], *chunk);
+            let first = Src::Scalar(Scalar::Int(*first as i64));
+            let at = ViewMut::new(at, DType::I64, &theirs);
+            super::elementwise::binary(cx, BinaryOp::Add, Src::Out, first, at)?;
+        }
+    }
+    let all = Reduce { partial: values.address(), partial_at: places, ..pieces[0].0 };
+    all.finish(cx, op, dtype, sides.folded, chunks as u32)
 }
 
 /// Views of more dimensions than a kernel walks: through contiguous copies.

@@ -24,20 +24,23 @@ pub(super) fn sort(
     values: ViewMut,
     indices: ViewMut,
 ) -> Result {
-    let k = values.layout.shape()[axis] as u32;
     if x.layout.numel() == 0 || values.layout.numel() == 0 {
         return Ok(());
     }
     // The indices are an input of the last kernel, which writes them.
     let positions = indices.as_view();
-    let length = x.layout.shape()[axis] as u32;
+    let length = x.layout.shape()[axis];
+    if length >= 1 << 31 {
+        return Err(cx.unsupported("sorting 2³¹ elements or more", x.dtype));
+    }
+    let (length, k) = (length as u32, values.layout.shape()[axis] as u32);
     each_launch::<2, 3>(cx, &values, [x, positions], axis, Order::Any, |lines, _| {
         let fetch = Lines { length, ..*lines };
         let keys = sorted(cx, &first_input(&fetch), x.dtype, descending)?;
         // SAFETY: sort.cu takes a Lines<2> of values, elements and positions, which are all views.
         unsafe {
             let name = ("sort", "sort_fetch", tag(x.dtype));
-            let blocks = blocks(fetch.map.count, k, THREADS);
+            let blocks = blocks(cx, x.dtype, fetch.map.count, k, THREADS)?;
             cx.launch(name, blocks, &[arg(&fetch), arg(&keys.address()), arg(&k)])
         }
     })
@@ -65,7 +68,7 @@ fn sorted(cx: &'static Context, lines: &Lines<1, 2>, dtype: DType, descending: b
     // SAFETY: sort.cu takes a Lines<1> of views, and there is room for its keys.
     unsafe {
         let name = ("sort", "sort_chunks", tag(dtype));
-        let blocks = blocks(count, length, CHUNK as u32);
+        let blocks = blocks(cx, dtype, count, length, CHUNK as u32)?;
         cx.launch(name, blocks, &[arg(lines), arg(&keys.address()), arg(&flip)])?;
     }
     let mut run = CHUNK as u32;
@@ -78,7 +81,7 @@ fn sorted(cx: &'static Context, lines: &Lines<1, 2>, dtype: DType, descending: b
         unsafe {
             let name = ("sort", "sort_merge", tag(dtype));
             let (from, into) = (keys.address(), to.address());
-            let blocks = blocks(count, length, THREADS);
+            let blocks = blocks(cx, dtype, count, length, THREADS)?;
             cx.launch(name, blocks, &[arg(&from), arg(&into), arg(&length), arg(&run)])?;
         }
         other = Some(std::mem::replace(&mut keys, to));
@@ -88,10 +91,12 @@ fn sorted(cx: &'static Context, lines: &Lines<1, 2>, dtype: DType, descending: b
 }
 
 /// Blocks for lines of `n` elements, `each` of one line to a block.
-fn blocks(lines: u32, n: u32, each: u32) -> u32 {
+fn blocks(cx: &Context, dtype: DType, lines: u32, n: u32, each: u32) -> Result<u32> {
     let blocks = lines as u64 * n.div_ceil(each) as u64;
-    assert!(blocks < 1 << 31, "a sort of {lines} lines of {n} elements is too large for a CUDA kernel");
-    blocks as u32
+    u32::try_from(blocks)
+        .ok()
+        .filter(|&b| b < 1 << 31)
+        .ok_or_else(|| cx.unsupported("sorting so many lines at once", dtype))
 }
 
 /// The same lines for a kernel that reads the first input alone.

@@ -123,23 +123,62 @@ fn division_by_zero_is_reported_late() {
 }
 
 #[test]
-fn launches_are_cut() {
+fn ranges_are_read_alone() {
     let Some(b) = device() else { return };
     let _device = alone();
-    cuda::set_launch_limit(64);
-    let rng = &mut Rng::new(9);
-    for shape in [&[1000][..], &[5, 7, 11], &[3, 130]] {
-        let x = Operand::plain(rng, shape, DType::F32, true, 3.0);
-        let y = Operand::plain(rng, shape, DType::F32, true, 3.0);
-        let out = Operand::plain(rng, shape, DType::F32, false, 3.0);
-        compare("cut", b, SAME, &[&x, &y], &out, |b, x, out| {
-            b.binary(BinaryOp::Mul, x[0].into(), x[1].into(), out)
+    let memory = b.upload(&(0..200).collect::<Vec<u8>>()).unwrap();
+    let before = cuda::counts(0).unwrap();
+    assert_eq!(b.download_range(&memory, 17..21).unwrap(), [17, 18, 19, 20]);
+    assert_eq!(b.download_range(&memory, 200..200).unwrap(), []);
+    assert_eq!((cuda::counts(0).unwrap() - before).downloaded_bytes, 4);
+}
+
+/// Threads that index beside each other, one of them wrongly: each fault is told, once, by its own name, whoever reads
+/// first. (A word that a kernel had, but that was read before the launch, would be nobody's.)
+#[test]
+fn faults_of_several_threads() {
+    let Some(b) = device() else { return };
+    let _device = alone();
+    b.synchronize().unwrap();
+    let rounds = 40;
+    let told = std::sync::atomic::AtomicUsize::new(0);
+    let divide = |divisor: f64| {
+        let x = Operand::of(&[3], DType::I32, &[6.0, 4.0, divisor]);
+        let memory = x.upload(b);
+        let mut out = b.alloc(12).unwrap();
+        let x = View::new(&memory, DType::I32, &x.layout);
+        let out = ViewMut::new(&mut out, DType::I32, x.layout);
+        b.binary(BinaryOp::FloorDiv, Src::Scalar(Scalar::Int(12)), x.into(), out)
+    };
+    let tell = |result: taper_kernels::Result| match result {
+        Ok(()) => {}
+        Err(Error::Late { op: "floor_divide", .. }) => {
+            told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        Err(e) => panic!("{e}"),
+    };
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            for _ in 0..rounds {
+                tell(divide(0.0));
+                // Told before the next, or both would be one.
+                while told.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+                    tell(b.synchronize());
+                }
+                told.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            }
         });
-        compare("cut copy", b, SAME, &[&x], &out, |b, x, out| b.copy(x[0], out));
-        let out = Operand::plain(rng, shape, DType::I32, false, 3.0);
-        compare("cut arange", b, SAME, &[], &out, |b, _, out| b.arange(out, Scalar::Int(5), Scalar::Int(3)));
-    }
-    cuda::set_launch_limit(1 << 30);
+        for _ in 0..2 {
+            s.spawn(|| {
+                for _ in 0..rounds {
+                    tell(divide(2.0));
+                    tell(b.synchronize());
+                }
+            });
+        }
+    });
+    b.synchronize().unwrap();
+    assert_eq!(told.into_inner(), 0);
 }
 
 #[test]

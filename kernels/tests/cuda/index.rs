@@ -130,6 +130,12 @@ fn indices_out_of_range_are_reported() {
     let Error::Late { source, .. } = &error else { panic!("{error}") };
     assert_eq!(**source, Error::IndexOutOfBounds { index: 4, dim: 1, size: 4, at: 8 });
     take(&upload(&Operand::dense(&[2, 5], DType::I64, || 3.0), be)).unwrap();
+    // An index that runs backward: entry 2 of what the view shows.
+    let mut back = Operand::dense(&[2, 5], DType::I64, || 1.0);
+    back.set(&[1, 2], 9.0);
+    back.layout = back.layout.slice(0, 1, 2, -1).slice(1, 4, 5, -1);
+    let Err(Error::Late { source, .. }) = take(&upload(&back, be)) else { panic!("no error") };
+    assert_eq!(*source, Error::IndexOutOfBounds { index: 9, dim: 1, size: 4, at: 2 });
     let error = take(&upload(&Operand::dense(&[2, 5], DType::I64, || -1.0), be)).unwrap_err();
     assert!(error.to_string().contains("index -1 is out of bounds for dimension 1 with size 4"), "{error}");
     let mut out = upload(&Operand::dense(&[3], DType::F32, || 0.0), be);

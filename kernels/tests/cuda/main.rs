@@ -12,6 +12,7 @@ mod device;
 mod elementwise;
 mod gemm;
 mod index;
+mod long;
 #[path = "../products/operand.rs"]
 #[allow(dead_code, reason = "shared with another test")]
 mod operand;
