@@ -199,6 +199,7 @@ impl<T: Tensors> Dataset for TensorDataset<T> {
         let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
         let n = indices.len();
         let indices = Tensor::from_vec(indices, [n]);
-        self.tensors.each(|t| t.index_select(0, &indices))
+        // Also of tensors that lie on a device.
+        self.tensors.each(|t| t.index_select(0, &indices.to_device(t.device())))
     }
 }

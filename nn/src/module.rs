@@ -114,9 +114,17 @@ pub trait Module: Send + Sync {
         self.named_buffers().iter().for_each(|(_, b)| b.set_value(convert(b.value())));
     }
 
-    /// Moves parameters and buffers to a device. Gradients are forgotten.
+    /// Moves parameters, their gradients and buffers to a device. An optimizer of the parameters goes on there.
     fn to_device(&self, device: Device) {
-        self.parameters().iter().for_each(|p| p.set_value(p.value().detach().to_device(device)));
+        for p in self.parameters() {
+            let (value, grad) = (p.value(), p.grad());
+            if value.device() != device {
+                p.set_value(value.detach().to_device(device));
+                if let Some(g) = grad {
+                    p.set_grad(Some(g.detach().to_device(device)));
+                }
+            }
+        }
         self.named_buffers().iter().for_each(|(_, b)| b.set_value(b.value().to_device(device)));
     }
 

@@ -68,6 +68,13 @@ impl Slots {
     fn new<A: Algorithm>(options: &A::Options, param: &Parameter) -> Self {
         Slots { step: 0.0, tensors: A::init(options, &param.value().detach()) }
     }
+
+    /// Goes where the parameter went.
+    fn follow(&mut self, param: &Tensor) {
+        for t in self.tensors.iter_mut().flatten().filter(|t| t.device() != param.device()) {
+            *t = t.to_device(param.device());
+        }
+    }
 }
 
 /// The rule of an optimizer: hyper-parameters, what it remembers, and one update.
@@ -170,7 +177,10 @@ impl<A: Algorithm> Optimizer for Optim<A> {
                     let Some(grad) = param.grad() else { continue };
                     let slots = state.get_or_insert_with(|| Slots::new::<A>(&group.options, param));
                     slots.step += 1.0;
-                    param.update(|p| A::update(&group.options, p, &grad, slots));
+                    param.update(|p| {
+                        slots.follow(p);
+                        A::update(&group.options, p, &grad, slots);
+                    });
                 }
             }
         });

@@ -180,9 +180,14 @@ impl Tensor {
         options: impl Into<Options>,
     ) -> Tensor {
         let o = options.into();
+        if o.device != Device::Cpu {
+            let there = (DType::F64, o.device);
+            let exponents = Tensor::linspace_with(start, end, steps, there);
+            return Tensor::full_with((), base, there).pow(exponents).to_dtype(o.dtype);
+        }
         let exponents = Tensor::linspace_with(start, end, steps, DType::F64).to_vec::<f64>();
         let powers: Vec<f64> = exponents.into_iter().map(|e| base.powf(e)).collect();
-        Tensor::from_vec(powers, [steps]).to_dtype(o.dtype).to_device(o.device)
+        Tensor::from_vec(powers, [steps]).to_dtype(o.dtype)
     }
 
     /// A tensor of a vector's elements, row-major, in their own dtype.

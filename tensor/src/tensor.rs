@@ -465,8 +465,8 @@ impl Tensor {
         match x.storage.as_cpu() {
             Some(memory) => f(&memory.bytes()[part]),
             None => {
-                let download = || x.device().backend()?.download(&x.storage);
-                f(&ok(download().map_err(Error::kernel("to_bytes")))[part])
+                let download = || x.device().backend()?.download_range(&x.storage, part);
+                f(&ok(download().map_err(Error::kernel("to_bytes"))))
             }
         }
     }

@@ -40,9 +40,8 @@ impl Tensor {
         // Without gaps, its dimensions in the same order.
         let layout = layout_for(self.shape(), &[self.layout()]);
         let packed = self.layout().strides() == layout.strides();
-        let x = match packed && self.device() == Device::Cpu {
+        let x = match packed {
             true => self.detach(),
-            false if packed && self.storage().len() == self.numel() * self.dtype().size() => self.detach(),
             false => {
                 Tensor::produce_in("to_device", layout.clone(), self.dtype(), self.device(), |b, out| {
                     b.copy(self.as_view(), out)
@@ -55,7 +54,7 @@ impl Tensor {
             let part = start..start + x.numel() * x.dtype().size();
             let storage = match x.storage().as_cpu() {
                 Some(memory) => target.upload(&memory.bytes()[part])?,
-                None => target.upload(&x.device().backend()?.download(x.storage())?)?,
+                None => target.upload(&x.device().backend()?.download_range(x.storage(), part)?)?,
             };
             Ok(Tensor::from_parts(Arc::new(storage), layout, x.dtype()))
         };

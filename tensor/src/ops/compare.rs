@@ -72,15 +72,26 @@ impl Tensor {
     /// As [`where_`](Self::where_), or an error.
     #[track_caller]
     pub fn try_where(condition: &Tensor, a: impl Into<Operand>, b: impl Into<Operand>) -> Result<Tensor> {
-        let name = "where";
+        let (a, b) = (a.into(), b.into());
+        let dtype = result_type(&a, &b);
+        Tensor::choose("where", condition, a, b, dtype)
+    }
+
+    /// `a` where `condition` holds, else `b`, in a dtype.
+    #[track_caller]
+    fn choose(
+        name: &'static str,
+        condition: &Tensor,
+        mut a: Operand,
+        mut b: Operand,
+        dtype: DType,
+    ) -> Result<Tensor> {
         if condition.dtype() != DType::Bool {
             return Err(Error::dtype(
                 name,
                 format!("the condition must be bool, it is {}", condition.dtype()),
             ));
         }
-        let (mut a, mut b) = (a.into(), b.into());
-        let dtype = result_type(&a, &b);
         let p = Pair::with_dtype(name, &mut a, &mut b, dtype)?;
         let tensors = p.a.tensor().is_some() || p.b.tensor().is_some();
         if tensors && p.device != condition.device() {
@@ -118,12 +129,7 @@ impl Tensor {
     /// `value` where `mask` (bool) holds, else this tensor; keeps this dtype.
     #[track_caller]
     pub fn masked_fill(&self, mask: &Tensor, value: impl Into<Operand>) -> Tensor {
-        let value = match value.into() {
-            // The dtype is this tensor's, whatever the number.
-            Operand::Scalar(s) => Operand::Tensor(Tensor::full_with((), s, self)),
-            Operand::Tensor(t) => Operand::Tensor(t.to_dtype(self.dtype())),
-        };
-        ok(Tensor::try_where(mask, value, self))
+        ok(Tensor::choose("masked_fill", mask, value.into(), self.into(), self.dtype()))
     }
 
     /// Whether two tensors have one shape and all elements equal (`torch.equal`).

@@ -5,7 +5,7 @@ use crate::error::{Error, ok};
 use crate::operand::{IntoShape, Operand};
 use crate::tensor::{Options, Tensor};
 use taper_autograd::{needs_grad, op};
-use taper_kernels::{DType, Dims, RandomOp, broadcast_shapes};
+use taper_kernels::{DType, Device, Dims, RandomOp, broadcast_shapes};
 
 const UNIT: RandomOp = RandomOp::Uniform { lo: 0.0, hi: 1.0 };
 const STANDARD: RandomOp = RandomOp::Normal { mean: 0.0, std: 1.0 };
@@ -170,7 +170,7 @@ impl Tensor {
     /// The gradient is 0.
     ///
     /// # Panics
-    /// For integers, and for what is no probability.
+    /// For integers, and (on the CPU) for what is no probability.
     #[track_caller]
     pub fn bernoulli(&self) -> Tensor {
         self.bernoulli_with(None)
@@ -185,6 +185,13 @@ impl Tensor {
             "{name}: expected floating-point probabilities, got {}",
             self.dtype()
         );
+        if self.device() != Device::Cpu {
+            // Nothing waits for the probabilities, so nobody looks at them.
+            let dtype = if self.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+            let u = Tensor::rand_with(self.shape(), (dtype, self.device()), generator);
+            let hits = u.lt(self.detach().to_dtype(dtype)).to_dtype(self.dtype());
+            return op(name, hits).wrt(self, || |g: &Tensor| g.zeros_like()).done();
+        }
         let p = self.to_vec::<f64>();
         if let Some(p) = p.iter().find(|p| !(0.0..=1.0).contains(*p)) {
             panic!("{name}: expected probabilities from 0 to 1, got {p}");

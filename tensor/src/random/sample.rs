@@ -2,7 +2,7 @@
 
 use super::{Generator, with};
 use crate::tensor::Tensor;
-use taper_kernels::DType;
+use taper_kernels::{DType, Device};
 
 impl Tensor {
     /// `n` positions of each row, drawn in proportion to its weights (`torch.multinomial`): from `[k]`
@@ -28,6 +28,10 @@ impl Tensor {
             self.shape()
         );
         let k = self.size(-1);
+        assert!(k > 0, "{name}: there are no weights");
+        if self.device() != Device::Cpu {
+            return self.multinomial_there(n, replacement, generator);
+        }
         let weights = self.to_vec::<f64>();
         for row in weights.chunks_exact(k.max(1)) {
             assert!(
@@ -41,7 +45,6 @@ impl Tensor {
                 "{name}: {n} draws without replacement from {positive} positive weights"
             );
         }
-        assert!(k > 0, "{name}: there are no weights");
         let picked: Vec<i64> = if replacement && n > 1 {
             with(generator, |g| weights.chunks_exact(k).flat_map(|row| self.pick_again(row, n, g)).collect())
         } else {
@@ -51,7 +54,41 @@ impl Tensor {
             race.chunks_exact(k).flat_map(|row| largest(row, n)).collect()
         };
         let shape: Vec<usize> = self.shape()[..self.ndim() - 1].iter().copied().chain([n]).collect();
-        Tensor::from_vec(picked, shape).to_device(self.device())
+        Tensor::from_vec(picked, shape)
+    }
+
+    /// The same on another device: the host only looks at the weights once, whether they can be drawn by.
+    #[track_caller]
+    fn multinomial_there(&self, n: usize, replacement: bool, generator: Option<&mut Generator>) -> Tensor {
+        let name = "multinomial";
+        let dtype = if self.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+        let weights = self.detach().to_dtype(dtype);
+        let k = weights.size(-1);
+        let fine = weights.ge(0.0).logical_and(weights.isfinite()).all();
+        let fewest = weights.gt(0.0).sum_dim(-1, false).min();
+        let seen = Tensor::stack(&[fine.to_dtype(DType::I64), fewest], 0).to_vec::<i64>();
+        assert!(seen[0] == 1, "{name}: weights must be finite and not negative");
+        assert!(seen[1] > 0, "{name}: the weights of a row are all 0");
+        assert!(
+            replacement || n <= seen[1] as usize,
+            "{name}: {n} draws without replacement from {} positive weights",
+            seen[1]
+        );
+        if !replacement || n == 1 {
+            let mut q = weights.contiguous().empty_like();
+            q.exponential_with_(1.0, generator);
+            return (weights / q).topk(n, -1, true).1;
+        }
+        // The place of a uniform number among the running sums: how many of them it has passed.
+        let sums = weights.cumsum(-1);
+        let sums = (&sums / sums.narrow(-1, k as isize - 1, 1)).unsqueeze(-2);
+        let mut shape = self.shape().to_vec();
+        *shape.last_mut().expect("a dimension") = n;
+        let u = Tensor::rand_with(shape, (dtype, self.device()), generator).unsqueeze(-1);
+        // Not too many comparisons at a time.
+        let at_once = ((1 << 24) / sums.numel()).max(1);
+        let parts: Vec<Tensor> = u.split(at_once, -2).iter().map(|u| sums.le(u).sum_dim(-1, false)).collect();
+        Tensor::cat(&parts, -1)
     }
 
     /// Positions by the running sum of weights, which is rounded in their dtype.

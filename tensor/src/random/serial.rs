@@ -5,7 +5,7 @@ use super::{Generator, with};
 use crate::tensor::Tensor;
 use std::f64::consts::PI;
 use taper_autograd::needs_grad;
-use taper_kernels::{DType, Element};
+use taper_kernels::{DType, Device, Element};
 
 impl Tensor {
     /// Every element becomes a draw, in the order of memory.
@@ -41,6 +41,24 @@ impl Tensor {
         self.copy_(&draws)
     }
 
+    /// As [`draw_each`](Self::draw_each) on another device, whose kernels draw what `draw` computes them from.
+    #[track_caller]
+    fn draw_there(
+        &mut self,
+        name: &'static str,
+        generator: Option<&mut Generator>,
+        draw: impl FnOnce(&[usize], (DType, Device), Option<&mut Generator>) -> Tensor,
+    ) -> &mut Self {
+        self.check_writable(name);
+        let dtype = if self.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+        let draws = draw(self.shape(), (dtype, self.device()), generator).to_dtype(self.dtype());
+        if needs_grad(self) {
+            *self = draws;
+            return self;
+        }
+        self.copy_(&draws)
+    }
+
     #[track_caller]
     fn check_float(&self, name: &str) {
         assert!(self.dtype().is_float(), "{name}: expected a floating-point tensor, got {}", self.dtype());
@@ -51,7 +69,8 @@ impl Tensor {
 macro_rules! serial {
     ($(
         $(#[$doc:meta])*
-        $name:ident $with:ident ($($arg:ident: $t:ty),*), check |$x:ident| $check:expr, |$g:ident| $draw:expr;
+        $name:ident $with:ident ($($arg:ident: $t:ty),*), check |$x:ident| $check:expr, |$g:ident| $draw:expr,
+        there $source:ident($($from:expr),*) |$u:ident| $there:expr;
     )*) => {
         impl Tensor { $(
             $(#[$doc])*
@@ -64,7 +83,13 @@ macro_rules! serial {
             pub fn $with(&mut self, $($arg: $t,)* generator: Option<&mut Generator>) -> &mut Self {
                 let $x = &*self;
                 $check;
-                self.draw_each(stringify!($name), generator, |$g| $draw)
+                match self.device() {
+                    Device::Cpu => self.draw_each(stringify!($name), generator, |$g| $draw),
+                    _ => self.draw_there(stringify!($name), generator, |shape, options, g| {
+                        let $u = Tensor::$source($($from,)* shape, options, g);
+                        $there
+                    }),
+                }
             }
         )* }
     };
@@ -77,7 +102,9 @@ serial! {
     exponential_ exponential_with_ (lambda: f64), check |x| {
         assert!(lambda > 0.0, "exponential_: expected a rate above 0, got {lambda}");
         x.check_float("exponential_");
-    }, |g| -1.0 / lambda * (-g.unit_f64()).ln_1p();
+    }, |g| -1.0 / lambda * (-g.unit_f64()).ln_1p(),
+    // Never 0, as in PyTorch: others divide by it.
+    there uniform_with(0.0, 1.0) |u| ((-u).log1p() * (-1.0 / lambda)).clamp(f64::from(f32::EPSILON) / 2.0 / lambda, None);
 
     /// Every element becomes the number of trials up to the first success, each of probability `p`: 1, 2, …;
     /// from the global generator.
@@ -87,7 +114,8 @@ serial! {
     geometric_ geometric_with_ (p: f64), check |x| {
         assert!(p > 0.0 && p < 1.0, "geometric_: expected a probability between 0 and 1, got {p}");
         assert!(x.dtype() != DType::Bool, "geometric_: expected numbers, got a bool tensor");
-    }, |g| (g.unit_f64().ln() / (-p).ln_1p()).ceil();
+    }, |g| (g.unit_f64().ln() / (-p).ln_1p()).ceil(),
+    there uniform_with(0.0, 1.0) |u| ((-u).log1p() / (-p).ln_1p()).ceil().clamp(1.0, None);
 
     /// Every element becomes `exp` of a normal number of this mean and standard deviation, from the global
     /// generator. PyTorch's defaults: 1 and 2.
@@ -97,7 +125,8 @@ serial! {
     log_normal_ log_normal_with_ (mean: f64, std: f64), check |x| {
         assert!(std > 0.0, "log_normal_: expected a standard deviation above 0, got {std}");
         x.check_float("log_normal_");
-    }, |g| g.normal().mul_add(std, mean).exp();
+    }, |g| g.normal().mul_add(std, mean).exp(),
+    there normal_with(mean, std) |z| z.exp();
 
     /// Every element becomes a number of the Cauchy distribution with this median and half-width at half
     /// height, from the global generator. PyTorch's defaults: 0 and 1.
@@ -107,7 +136,8 @@ serial! {
     cauchy_ cauchy_with_ (median: f64, sigma: f64), check |x| {
         assert!(sigma > 0.0, "cauchy_: expected a width above 0, got {sigma}");
         x.check_float("cauchy_");
-    }, |g| median + sigma * (PI * (g.unit_f64() - 0.5)).tan();
+    }, |g| median + sigma * (PI * (g.unit_f64() - 0.5)).tan(),
+    there uniform_with(0.0, 1.0) |u| ((u - 0.5) * PI).tan() * sigma + median;
 }
 
 impl Tensor {
@@ -138,6 +168,11 @@ impl Tensor {
             DType::I8 => (false, 1 << 7),
             DType::Bool => (false, 2u64),
         };
+        if self.device() != Device::Cpu {
+            // Ranges end before i64's end.
+            let end = i64::try_from(count).unwrap_or(i64::MAX);
+            return self.random_with_(0, end, generator);
+        }
         let draw = |g: &mut Generator| if wide { g.u64() } else { g.u32() as u64 };
         self.draw_each("random_unbounded_", generator, |g| (draw(g) % count) as i64)
     }
