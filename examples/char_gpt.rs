@@ -51,6 +51,9 @@ struct Args {
     /// Seed of the initial weights, the windows and the writing.
     #[arg(long, default_value_t = 42)]
     seed: u64,
+    /// Where to train: `cpu`, `cuda` or `cuda:1` (CUDA needs `--features cuda`).
+    #[arg(long, default_value = "cpu")]
+    device: Device,
     /// Where the weights are saved; the curves stand beside them.
     #[arg(long, default_value = "runs/char_gpt.safetensors")]
     out: PathBuf,
@@ -185,14 +188,19 @@ impl Gpt {
         self.position.weight.shape()[0]
     }
 
+    fn device(&self) -> Device {
+        self.position.weight.value().device()
+    }
+
     /// Goes on with a text, character by character.
     fn write(&self, vocabulary: &CharVocab, prompt: &str, length: usize, temperature: f64) -> String {
         self.eval();
         let mut codes = vocabulary.encode(prompt).to_vec::<i64>();
         for _ in 0..length {
             let seen = &codes[codes.len().saturating_sub(self.context())..];
-            let x = Tensor::from_slice(seen, [1, seen.len()]);
-            let scores = no_grad(|| self.forward(&x)).index((0, -1));
+            let x = Tensor::from_slice(seen, [1, seen.len()]).to_device(self.device());
+            // A seed writes the same on every device: the choice is the host's.
+            let scores = no_grad(|| self.forward(&x)).index((0, -1)).to_device(Device::Cpu);
             let next = match temperature {
                 0.0 => scores.argmax(0, false),
                 t => (scores / t).softmax(0).multinomial(1, false),
@@ -206,7 +214,7 @@ impl Gpt {
 
 impl Forward for Gpt {
     fn forward(&self, x: &Tensor) -> Tensor {
-        let positions = Tensor::arange(0, x.size(1) as i64, 1);
+        let positions = Tensor::arange_with(0, x.size(1) as i64, 1, (DType::I64, x.device()));
         let mut x = self.token.forward(x) + self.position.forward(&positions);
         for block in &self.blocks {
             x = block.forward(&x);
@@ -221,6 +229,7 @@ fn evaluate(model: &Gpt, text: &Tensor, stride: usize) -> f64 {
     model.eval();
     let (context, mut mean) = (model.context(), Mean::new());
     for (x, y) in &DataLoader::new(TextDataset::new(text, context).stride(stride)).batch_size(64) {
+        let (x, y) = (x.to_device(model.device()), y.to_device(model.device()));
         let [scores, y] =
             [no_grad(|| model.forward(&x)), y].map(|t| t.slice(1, context as isize / 2, None, 1));
         mean.add(F::cross_entropy(&scores.flatten(0, 1), &y.flatten(0, 1)).item(), y.numel());
@@ -248,6 +257,8 @@ fn train(args: &Args) -> Result<()> {
         return Err(format!("a tenth of the text must be longer than two windows of {context}").into());
     }
     let model = Gpt::new(vocabulary.len(), context, args.width, args.layers, args.dropout);
+    println!("device {}: {}", args.device, args.device.name()?);
+    model.to_device(args.device);
     println!(
         "{} characters to learn from, {} held out, {} different ones; {} parameters",
         text.numel(),
@@ -272,6 +283,7 @@ fn train(args: &Args) -> Result<()> {
     let (mut recent, mut history) = (Mean::new(), History::new());
     let progress = Progress::new("training", args.steps);
     for (step, (x, y)) in (1..).zip(&loader) {
+        let (x, y) = (x.to_device(args.device), y.to_device(args.device));
         let loss = F::cross_entropy(&model.forward(&x).flatten(0, 1), &y.flatten(0, 1));
         optimizer.zero_grad();
         loss.backward();
@@ -321,6 +333,8 @@ fn train(args: &Args) -> Result<()> {
 fn sample(args: &Args, weights: &Path) -> Result<()> {
     manual_seed(args.seed);
     let (model, vocabulary) = Gpt::load(weights)?;
+    args.device.name()?;
+    model.to_device(args.device);
     check_prompt(&vocabulary, &args.prompt)?;
     println!("{}", model.write(&vocabulary, &args.prompt, args.length, args.temperature));
     Ok(())

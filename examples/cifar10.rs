@@ -51,6 +51,9 @@ struct Args {
     /// Seed of the initial weights, of the order and of the augmentation.
     #[arg(long, default_value_t = 42)]
     seed: u64,
+    /// Where to train: `cpu`, `cuda` or `cuda:1` (CUDA needs `--features cuda`).
+    #[arg(long, default_value = "cpu")]
+    device: Device,
     /// Trains on the first pictures only; for a quick try.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -142,9 +145,11 @@ fn evaluate(model: &Sequential, test: &Pictures) -> (f64, f64) {
     let transform = transform(false, 0.0);
     let set = test.clone().map(move |(x, y)| (transform.apply(&x), y));
     let (mut loss, mut accuracy) = (Mean::new(), Accuracy::new());
+    let device = model.parameters()[0].value().device();
     model.eval();
     no_grad(|| {
         for (x, y) in &DataLoader::new(set).batch_size(256) {
+            let (x, y) = (x.to_device(device), y.to_device(device));
             let scores = model.forward(&x);
             loss.add(F::cross_entropy(&scores, &y).item(), x.size(0));
             accuracy.add(&scores, &y);
@@ -168,6 +173,7 @@ fn train(args: &Args, data: (&Pictures, &Pictures), classes: usize, augment: boo
     let total = set.len();
     let loader = DataLoader::new(set).batch_size(args.batch_size).shuffle(true).num_workers(args.workers);
     let model = build(classes, dropout);
+    model.to_device(args.device);
     let mut optimizer = Adam::new(model.parameters(), args.lr);
 
     let start = Instant::now();
@@ -176,6 +182,7 @@ fn train(args: &Args, data: (&Pictures, &Pictures), classes: usize, augment: boo
         let mut mean = Mean::new();
         let progress = Progress::new(format!("{}, epoch {epoch}", curves.name), total);
         for (x, y) in &loader {
+            let (x, y) = (x.to_device(args.device), y.to_device(args.device));
             let loss = F::cross_entropy(&model.forward(&x), &y);
             optimizer.zero_grad();
             loss.backward();
@@ -224,6 +231,7 @@ fn run(args: &Args) -> Result<()> {
     if let Some(folder) = args.out.parent() {
         std::fs::create_dir_all(folder)?;
     }
+    println!("device {}: {}", args.device, args.device.name()?);
     let mut pictures = load(args.data.as_deref(), Split::Train)?;
     if let Some(n) = args.limit {
         let (x, y) = pictures.tensors();

@@ -36,6 +36,9 @@ struct Args {
     /// Seed of the parts, the initial weights and the order of pictures.
     #[arg(long, default_value_t = 42)]
     seed: u64,
+    /// Where to train: `cpu`, `cuda` or `cuda:1` (CUDA needs `--features cuda`).
+    #[arg(long, default_value = "cpu")]
+    device: Device,
     /// Folder for the pictures.
     #[arg(long, default_value = "runs/digits")]
     out: PathBuf,
@@ -63,6 +66,7 @@ struct Classifier {
     network: Sequential,
     mean: Tensor,
     std: Tensor,
+    device: Device,
 }
 
 impl Classifier {
@@ -71,12 +75,15 @@ impl Classifier {
         // A pixel that is always white has no spread: left as it is.
         let std = x.std_dim([0], 1.0, false);
         let std = Tensor::where_(&std.gt(0.0), &std, Tensor::ones_like(&std));
-        let model = Classifier { network: build(x.size(1), classes), mean: x.mean_dim([0], false), std };
+        let network = build(x.size(1), classes);
+        network.to_device(args.device);
+        let model = Classifier { network, mean: x.mean_dim([0], false), std, device: args.device };
         let set = TensorDataset::new((model.standardise(x), y.clone()));
         let loader = DataLoader::new(set).batch_size(args.batch_size).shuffle(true);
         let mut optimizer = Adam::new(model.network.parameters(), args.lr);
         for _epoch in 0..args.epochs {
             for (x, y) in &loader {
+                let (x, y) = (x.to_device(args.device), y.to_device(args.device));
                 let loss = F::cross_entropy(&model.network.forward(&x), &y);
                 optimizer.zero_grad();
                 loss.backward();
@@ -92,7 +99,8 @@ impl Classifier {
     }
 
     fn scores(&self, x: &Tensor) -> Tensor {
-        no_grad(|| self.network.forward(&self.standardise(x)))
+        let x = self.standardise(x).to_device(self.device);
+        no_grad(|| self.network.forward(&x)).to_device(Device::Cpu)
     }
 
     fn accuracy(&self, x: &Tensor, y: &Tensor) -> f64 {
@@ -162,6 +170,7 @@ fn draw(model: &Classifier, x: &Tensor, y: &Tensor, names: &[String], folder: &P
 
 fn run(args: &Args) -> Result<()> {
     manual_seed(args.seed);
+    println!("device {}: {}", args.device, args.device.name()?);
     let (x, y, names) = load(args.data.as_deref())?;
     let set = TensorDataset::new((x, y));
     let [rest, test] = random_split(&set, [0.8, 0.2], None).map(|part| {

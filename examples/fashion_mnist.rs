@@ -45,25 +45,12 @@ struct Args {
     /// Loads these weights and classifies test pictures instead of training.
     #[arg(long, value_name = "FILE")]
     predict: Option<PathBuf>,
-    /// Where to train: `cpu`, `cuda` or `cuda:1` (CUDA needs `--features cuda`), or `auto`.
+    /// Where to train: `cpu`, `cuda` or `cuda:1` (CUDA needs `--features cuda`).
     #[arg(long, default_value = "cpu")]
-    device: String,
+    device: Device,
     /// Trains on the first pictures only; for a quick try.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-}
-
-/// The device of an option.
-fn device(name: &str) -> Result<Device> {
-    let device = match name.split_once(':') {
-        None if name == "cpu" => Device::Cpu,
-        None if name == "auto" => Device::cuda_if_available(),
-        None if name == "cuda" => Device::cuda(0)?,
-        Some(("cuda", index)) => Device::cuda(index.parse()?)?,
-        _ => return Err(format!("no device {name}: expected cpu, cuda, cuda:1 or auto").into()),
-    };
-    println!("device {device}: {}", device.name()?);
-    Ok(device)
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -117,7 +104,8 @@ fn evaluate(model: &Sequential, images: &Tensor, labels: &Tensor) -> (f64, Confu
 
 fn train(args: &Args) -> Result<()> {
     manual_seed(args.seed);
-    let device = device(&args.device)?;
+    let device = args.device;
+    println!("device {device}: {}", device.name()?);
     let (mut images, mut labels) = load(args.data.as_deref(), Split::Train)?;
     if let Some(n) = args.limit {
         let n = n.min(images.size(0));
@@ -230,7 +218,8 @@ fn mistakes(model: &Sequential, images: &Tensor, labels: &Tensor, count: usize) 
 /// Classifies the first test pictures and shows them as text.
 fn predict(args: &Args, weights: &Path) -> Result<()> {
     let model = build();
-    model.to_device(device(&args.device)?);
+    println!("device {}: {}", args.device, args.device.name()?);
+    model.to_device(args.device);
     model.load_state_dict(&taper::load_state_dict(weights)?, true)?;
     let (images, labels) = load(args.data.as_deref(), Split::Test)?;
     let (_, seen) = evaluate(&model, &images, &labels);

@@ -31,6 +31,9 @@ struct Args {
     /// Learning rate of Adam.
     #[arg(long, default_value_t = 0.001)]
     lr: f64,
+    /// Where to train: `cpu`, `cuda` or `cuda:1` (CUDA needs `--features cuda`).
+    #[arg(long, default_value = "cpu")]
+    device: Device,
     /// Where the curves are drawn.
     #[arg(long, default_value = "runs/regression_mlp.png")]
     out: PathBuf,
@@ -44,9 +47,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     manual_seed(args.seed);
     let (x, y) = (Tensor::randn([1000, 10]), Tensor::randn([1000, 1]));
+    println!("device {}: {}", args.device, args.device.name()?);
+    let (unseen_x, unseen_y) = (unseen_x.to_device(args.device), unseen_y.to_device(args.device));
     let loader = DataLoader::new(TensorDataset::new((x, y))).batch_size(args.batch_size).shuffle(true);
     let model =
         sequential![Linear::new(10, 64), ReLU::new(), Linear::new(64, 32), ReLU::new(), Linear::new(32, 1)];
+    model.to_device(args.device);
     let loss_fn = nn::MSELoss::new();
     let mut optimizer = Adam::new(model.parameters(), args.lr);
 
@@ -55,6 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for epoch in 1..=args.epochs {
         let mut total = 0.0;
         for (inputs, targets) in &loader {
+            let (inputs, targets) = (inputs.to_device(args.device), targets.to_device(args.device));
             optimizer.zero_grad();
             let loss = loss_fn.forward(&model.forward(&inputs), &targets);
             loss.backward();

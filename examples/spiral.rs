@@ -38,6 +38,9 @@ struct Args {
     /// Learning rate.
     #[arg(long, default_value_t = 0.01)]
     lr: f64,
+    /// Where to train: `cpu`, `cuda` or `cuda:1` (CUDA needs `--features cuda`).
+    #[arg(long, default_value = "cpu")]
+    device: Device,
     /// The picture, `.png` or `.svg`.
     #[arg(long, default_value = "runs/spiral.png")]
     out: PathBuf,
@@ -59,7 +62,10 @@ fn spiral(arms: usize, n: usize, noise: f64) -> (Tensor, Tensor) {
 fn picture(title: &str, model: &Sequential, x: &Tensor, y: &Tensor, arms: usize) -> Plot {
     let range = (-1.15, 1.15);
     let plot = Plot::new(title, "x", "y").size(400.0, 400.0);
-    let plot = plot.regions(range, range, |grid| inference_mode(|| model.forward(grid).softmax(1)));
+    let plot = plot.regions(range, range, |grid| {
+        let grid = grid.to_device(x.device());
+        inference_mode(|| model.forward(&grid).softmax(1))
+    });
     let (places, labels) = (x.to_vec::<f64>(), y.to_vec::<i64>());
     (0..arms).fold(plot, |plot, arm| {
         let own = places.chunks(2).zip(&labels).filter(|(_, label)| **label == arm as i64);
@@ -73,10 +79,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     manual_seed(args.seed);
     let (x, y) = spiral(arms, args.points, args.noise);
     let (new_x, new_y) = spiral(arms, 1000, args.noise);
+    println!("device {}: {}", args.device, args.device.name()?);
+    let [x, y, new_x, new_y] = [x, y, new_x, new_y].map(|t| t.to_device(args.device));
 
     let w = args.width;
     let model =
         sequential![Linear::new(2, w), ReLU::new(), Linear::new(w, w), ReLU::new(), Linear::new(w, arms)];
+    model.to_device(args.device);
     let mut optimizer = Adam::new(model.parameters(), args.lr);
     let before = picture("Before", &model, &x, &y, arms);
 

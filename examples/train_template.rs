@@ -38,6 +38,9 @@ struct Args {
     /// Epochs without a better validation loss before it stops.
     #[arg(long, default_value_t = 8)]
     patience: usize,
+    /// Where to train: `cpu`, `cuda` or `cuda:1`; by default CUDA where there is a device (and `--features cuda`).
+    #[arg(long)]
+    device: Option<Device>,
     /// Folder for weights, numbers and pictures.
     #[arg(long, default_value = "runs/train_template")]
     out: PathBuf,
@@ -111,8 +114,8 @@ fn evaluate(
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
     manual_seed(args.seed);
-    let device = Device::cuda_if_available();
-    println!("on {device}");
+    let device = args.device.unwrap_or_else(Device::cuda_if_available);
+    println!("device {device}: {}", device.name()?);
 
     // 70 % to learn from, 15 % to choose the best epoch by, 15 % that nothing is chosen by.
     let [train, validation, test] = random_split(dataset(), [0.7, 0.15, 0.15], None);

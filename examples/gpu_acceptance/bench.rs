@@ -10,6 +10,8 @@ use taper::prelude::*;
 /// The least work that a kernel's definition allows.
 pub enum Work {
     Flops(f64),
+    /// The same of f64.
+    Doubles(f64),
     /// Each input read once, each result written once.
     Bytes(f64),
 }
@@ -17,11 +19,24 @@ pub enum Work {
 pub struct Timing {
     pub name: String,
     pub work: Work,
-    pub seconds: Result<f64, String>,
+    /// None where it ran without a clock.
+    pub seconds: Result<Option<f64>, String>,
+}
+
+/// How large the problems are.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Size {
+    /// Large enough to keep a card busy.
+    Full,
+    /// A thousandth of the work, for a dry run.
+    Small,
+    /// Each problem once, as small as it can be, without a clock: whether all of them run, on an emulator.
+    Tiny,
 }
 
 struct Bench {
     device: Device,
+    size: Size,
     timings: Vec<Timing>,
     done: fn(&Timing),
 }
@@ -33,7 +48,12 @@ impl Bench {
     }
 
     /// The median of seven runs, each of so many calls that it takes 20 ms, with one wait at its end.
-    fn time(&self, f: &mut dyn FnMut()) -> f64 {
+    fn time(&self, f: &mut dyn FnMut()) -> Option<f64> {
+        if self.size == Size::Tiny {
+            f();
+            self.synchronize();
+            return None;
+        }
         let mut run = |n: usize| {
             let began = Instant::now();
             (0..n).for_each(|_| f());
@@ -45,7 +65,7 @@ impl Bench {
         let n = (0.02 / run(1).max(1e-6)).ceil().min(2000.0) as usize;
         let mut times: Vec<f64> = (0..7).map(|_| run(n)).collect();
         times.sort_by(f64::total_cmp);
-        times[3]
+        Some(times[3])
     }
 
     fn bench<F: FnMut()>(&mut self, name: impl Into<String>, work: Work, make: impl FnOnce(Device) -> F) {
@@ -74,18 +94,24 @@ impl Bench {
     }
 }
 
-pub fn run(device: Device, small: bool, done: fn(&Timing)) -> Vec<Timing> {
+pub fn run(device: Device, memory: Option<usize>, size: Size, done: fn(&Timing)) -> Vec<Timing> {
     use DType::{BF16, F16, F32, F64};
-    use Work::{Bytes, Flops};
-    let mut b = Bench { device, timings: Vec::new(), done };
-    // A thousandth of the work, for a dry run.
-    let side = |n: usize| if small { n / 8 } else { n };
-    let flat = if small { 1 << 16 } else { 1 << 26 };
+    use Work::{Bytes, Doubles, Flops};
+    let mut b = Bench { device, size, timings: Vec::new(), done };
+    let (shrink, flat) = match size {
+        Size::Full => (1, 1 << 26),
+        Size::Small => (8, 1 << 16),
+        Size::Tiny => (64, 1 << 12),
+    };
+    let side = |n: usize| (n / shrink).max(2);
+    // Of the largest problems, all tensors together have some 24 bytes an element: half of a small card.
+    let flat = memory.map_or(flat, |m| flat.min((m / 48).next_power_of_two() / 2));
 
     for dtype in [F32, F16, BF16, F64] {
         for n in [1024, 4096].map(side) {
             let matrix: &[usize] = &[n, n];
-            let work = Flops(2.0 * (n as f64).powi(3));
+            let flops = 2.0 * (n as f64).powi(3);
+            let work = if dtype == F64 { Doubles(flops) } else { Flops(flops) };
             b.plain(format!("matmul {n}³, {dtype}"), work, [(matrix, dtype), (matrix, dtype)], |[x, y]| {
                 x.matmul(y)
             });
@@ -137,6 +163,12 @@ pub fn run(device: Device, small: bool, done: fn(&Timing)) -> Vec<Timing> {
     b.plain(format!("add, {flat}"), Bytes(12.0 * f), [(&[flat], F32), (&[flat], F32)], |[x, y]| x + y);
     b.plain(format!("add, {flat}, float16"), Bytes(6.0 * f), [(&[flat], F16), (&[flat], F16)], |[x, y]| {
         x + y
+    });
+    // What the driver itself does, for comparison.
+    b.bench(format!("copy by the driver, {flat}"), Bytes(8.0 * f), |device| {
+        let x = Tensor::randn([flat]).to_device(device);
+        let mut y = x.zeros_like();
+        move || _ = y.copy_(&x)
     });
     b.plain(format!("gelu, {flat}"), Bytes(8.0 * f), [(&[flat], F32)], |[x]| x.gelu());
     b.plain(format!("sum, {flat}"), Bytes(4.0 * f), [(&[flat], F32)], |[x]| x.sum());

@@ -17,6 +17,7 @@ mod report;
 mod suite;
 mod training;
 
+use bench::Size;
 use card::Card;
 use check::{Check, caught};
 use clap::Parser;
@@ -29,7 +30,7 @@ use taper::prelude::*;
 #[derive(Parser)]
 struct Args {
     /// `cuda`, `cuda:1`, …; `cpu` compares the CPU with itself, to try this program out.
-    #[arg(long, default_value = "cuda", value_parser = parse_device)]
+    #[arg(long, default_value = "cuda")]
     device: Device,
     /// Seed of all inputs and of the initial weights.
     #[arg(long, default_value_t = 42)]
@@ -49,15 +50,6 @@ struct Args {
     out: PathBuf,
 }
 
-fn parse_device(text: &str) -> Result<Device, String> {
-    match text.split_once(':') {
-        None if text == "cpu" => Ok(Device::Cpu),
-        None if text == "cuda" => Ok(Device::Cuda(0)),
-        Some(("cuda", index)) => index.parse().map(Device::Cuda).map_err(|_| "cuda:0, cuda:1, …".into()),
-        _ => Err("cpu, cuda or cuda:0, cuda:1, …".into()),
-    }
-}
-
 fn main() -> ExitCode {
     let args = Args::parse();
     let card = match Card::of(args.device) {
@@ -73,7 +65,9 @@ fn main() -> ExitCode {
         println!("  {what}: {value}");
     }
     if card.emulated {
-        println!("An emulated device: there are no times in what follows, and no benchmarks.");
+        println!(
+            "An emulated device: there are no times in what follows; benchmarks run once each, with tiny sizes."
+        );
     }
     match run(&args, &card) {
         Ok(true) => ExitCode::SUCCESS,
@@ -112,9 +106,15 @@ fn run(args: &Args, card: &Card) -> std::io::Result<bool> {
         Err(e) => println!("training FAILED: {e}"),
     }
 
-    let timings = (!card.emulated && !args.no_bench).then(|| {
-        bench::run(device, args.quick, |timing| match &timing.seconds {
-            Ok(seconds) => println!("{:<40} {:>10.1} µs", timing.name, seconds * 1e6),
+    let size = match (card.emulated, args.quick) {
+        (true, _) => Size::Tiny,
+        (false, true) => Size::Small,
+        (false, false) => Size::Full,
+    };
+    let timings = (!args.no_bench).then(|| {
+        bench::run(device, card.memory, size, |timing| match &timing.seconds {
+            Ok(Some(seconds)) => println!("{:<40} {:>10.1} µs", timing.name, seconds * 1e6),
+            Ok(None) => {}
             Err(e) => println!("{:<40} FAILED {}", timing.name, e.lines().next().unwrap_or("")),
         })
     });

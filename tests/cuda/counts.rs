@@ -1,11 +1,50 @@
-//! What a training step of a small network asks of the device, against numbers that were looked at. A change
-//! that makes one larger must say why.
+//! What a training step asks of the device, against numbers that were looked at. A change that makes one larger must
+//! say why.
 
 use crate::{ALONE, device};
 use taper::kernels::cuda;
-use taper::nn::{Linear, ReLU, sequential};
+use taper::nn::*;
 use taper::optim::Adam;
 use taper::prelude::*;
+
+/// Of one part of a step: launches, copies inside the device, blocks of memory from the cache; transfers; waits, and
+/// blocks from the driver.
+type Part = (&'static str, u64, u64, u64, u64, u64);
+
+/// The parts of the third step: modules and memory come with the first ones.
+fn third_step(parameters: Vec<Parameter>, scores: impl Fn() -> Tensor, classes: &Tensor) -> Vec<Part> {
+    let mut optimizer = Adam::new(parameters, 1e-3);
+    let mut parts = Vec::new();
+    for step in 0..3 {
+        let mut last = cuda::counts(0).unwrap();
+        let mut part = |name: &'static str| {
+            let now = cuda::counts(0).unwrap();
+            let c = now - std::mem::replace(&mut last, now);
+            if step == 2 {
+                let waits = c.synchronizations + c.staging_waits + c.allocations;
+                parts.push((name, c.launches, c.device_copies, c.requests, c.uploads + c.downloads, waits));
+            }
+        };
+        optimizer.zero_grad();
+        part("zero_grad");
+        let scores = scores();
+        part("model");
+        let loss = F::cross_entropy(&scores, classes);
+        part("loss");
+        loss.backward();
+        part("backward");
+        optimizer.step();
+        part("optimizer");
+        assert!(loss.item().is_finite());
+    }
+    parts
+}
+
+fn golden(parts: Vec<Part>, golden: [Part; 5]) {
+    if std::env::var("TAPER_CUDA_CACHE").map_or(true, |v| v != "0") {
+        assert_eq!(parts, golden);
+    }
+}
 
 #[test]
 fn a_step_of_a_perceptron() {
@@ -14,43 +53,75 @@ fn a_step_of_a_perceptron() {
     manual_seed(1);
     let model = sequential![Linear::new(20, 16), ReLU::new(), Linear::new(16, 10)];
     model.to_device(device);
-    let mut optimizer = Adam::new(model.parameters(), 1e-3);
     let x = Tensor::randn([8, 20]).to_device(device);
     let y = Tensor::randint(0, 10, 8).to_device(device);
-    let mut parts = Vec::new();
-    for step in 0..3 {
-        let mut last = cuda::counts(0).unwrap();
-        let mut part = |name: &'static str| {
-            let now = cuda::counts(0).unwrap();
-            let c = now - std::mem::replace(&mut last, now);
-            // Modules and memory come with the first steps.
-            if step == 2 {
-                let waits = c.synchronizations + c.staging_waits + c.allocations;
-                parts.push((name, c.launches, c.device_copies, c.requests, c.uploads + c.downloads, waits));
-            }
-        };
-        optimizer.zero_grad();
-        part("zero_grad");
-        let scores = model.forward(&x);
-        part("model");
-        let loss = F::cross_entropy(&scores, &y);
-        part("loss");
-        loss.backward();
-        part("backward");
-        optimizer.step();
-        part("optimizer");
-        assert!(loss.item().is_finite());
-    }
-    // Launches, copies inside the device, blocks of memory from the cache; transfers; waits and blocks from the
-    // driver.
-    let golden = [
-        ("zero_grad", 0, 0, 0, 0, 0),
-        ("model", 3, 0, 3, 0, 0),
-        ("loss", 12, 0, 12, 0, 0),
-        ("backward", 13, 1, 13, 0, 0),
-        ("optimizer", 4, 0, 0, 0, 0),
+    let parts = third_step(model.parameters(), || model.forward(&x), &y);
+    golden(
+        parts,
+        [
+            ("zero_grad", 0, 0, 0, 0, 0),
+            ("model", 3, 0, 3, 0, 0),
+            ("loss", 10, 0, 10, 0, 0),
+            ("backward", 13, 1, 13, 0, 0),
+            ("optimizer", 4, 0, 0, 0, 0),
+        ],
+    );
+}
+
+#[test]
+fn a_step_of_a_convolutional_network() {
+    let Some(device) = device() else { return };
+    let _alone = ALONE.write();
+    manual_seed(1);
+    let model = sequential![
+        Conv2d::new(3, 8, 3),
+        BatchNorm2d::new(8),
+        ReLU::new(),
+        MaxPool2d::new(2),
+        Conv2d::new(8, 8, 3),
+        ReLU::new(),
+        Flatten::new(),
+        Dropout::new(0.5),
+        Linear::new(8 * 3 * 3, 10),
     ];
-    if std::env::var("TAPER_CUDA_CACHE").map_or(true, |v| v != "0") {
-        assert_eq!(parts, golden);
-    }
+    model.to_device(device);
+    let x = Tensor::randn([4, 3, 12, 12]).to_device(device);
+    let y = Tensor::randint(0, 10, 4).to_device(device);
+    let parts = third_step(model.parameters(), || model.forward(&x), &y);
+    golden(
+        parts,
+        [
+            ("zero_grad", 0, 0, 0, 0, 0),
+            ("model", 25, 0, 22, 0, 0),
+            ("loss", 10, 0, 10, 0, 0),
+            ("backward", 23, 1, 26, 0, 0),
+            ("optimizer", 8, 0, 0, 0, 0),
+        ],
+    );
+}
+
+#[test]
+fn a_step_of_a_transformer() {
+    let Some(device) = device() else { return };
+    let _alone = ALONE.write();
+    manual_seed(1);
+    let embedding = Embedding::new(20, 16);
+    let layer =
+        TransformerEncoderLayer::builder(16, 4).dim_feedforward(32).dropout(0.0).batch_first(true).build();
+    let head = Linear::new(16, 20);
+    let model = sequential![embedding, layer, head];
+    model.to_device(device);
+    let tokens = Tensor::randint(0, 20, [2, 6]).to_device(device);
+    let y = Tensor::randint(0, 20, 12).to_device(device);
+    let parts = third_step(model.parameters(), || model.forward(&tokens).flatten(0, 1), &y);
+    golden(
+        parts,
+        [
+            ("zero_grad", 0, 0, 0, 0, 0),
+            ("model", 18, 0, 22, 0, 0),
+            ("loss", 10, 0, 10, 0, 0),
+            ("backward", 59, 8, 53, 0, 0),
+            ("optimizer", 15, 0, 0, 0, 0),
+        ],
+    );
 }

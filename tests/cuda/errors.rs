@@ -85,3 +85,45 @@ fn no_memory_and_no_device_are_errors() {
     assert!(error.contains("cuda:40 is not available"), "{error}");
     assert_eq!(Tensor::ones_with(3, cuda).sum().item(), 3.0);
 }
+
+/// Every operation that looks something up says which index was wrong, and of how many.
+#[test]
+fn indices_out_of_range_name_their_operation() {
+    let Some(cuda) = device() else { return };
+    let _alone = ALONE.write();
+    let x = Tensor::zeros_with([4, 3], cuda);
+    let at = |v: &[i64]| Tensor::from_slice(v, [v.len()]).to_device(cuda);
+    let weight = Tensor::ones_with([3], cuda);
+    let read = |t: Tensor| drop(t.to_bytes());
+    let cases: [(&str, &str, i64, usize, &dyn Fn()); 15] = [
+        ("gather", "gather", 5, 3, &|| read(x.gather(1, &at(&[0, 5]).unsqueeze(0)))),
+        ("take_along_dim", "gather", 3, 3, &|| read(x.take_along_dim(&at(&[3]).unsqueeze(0), 1))),
+        ("index_select", "index_select", -1, 4, &|| read(x.index_select(0, &at(&[1, -1])))),
+        ("embedding", "index_select", 9, 4, &|| read(Tensor::embedding(&at(&[0, 9]), &x, None))),
+        ("index", "index", 4, 4, &|| read(x.index(&at(&[4])))),
+        ("take", "index", 12, 12, &|| read(x.take(&at(&[12])))),
+        ("scatter", "scatter", 3, 3, &|| read(x.scatter(1, &at(&[3]).unsqueeze(0), 1.0))),
+        ("scatter_add", "scatter_add", 4, 4, &|| {
+            read(x.scatter_add(0, &at(&[4, 0, 0]).unsqueeze(0), &Tensor::ones_with([1, 3], cuda)))
+        }),
+        ("index_add", "index_add", 7, 4, &|| {
+            read(x.index_add(0, &at(&[7]), &Tensor::ones_with([1, 3], cuda)))
+        }),
+        ("index_copy", "index_copy", -2, 4, &|| {
+            read(x.index_copy(0, &at(&[-2]), &Tensor::ones_with([1, 3], cuda)))
+        }),
+        ("index_fill", "index_copy", 4, 4, &|| read(x.index_fill(0, &at(&[4]), 1.0))),
+        ("one_hot", "scatter", 6, 5, &|| read(at(&[1, 6]).one_hot(5))),
+        ("cross_entropy", "gather", 3, 3, &|| read(F::cross_entropy(&x, &at(&[0, 1, 3, 2])))),
+        ("nll_loss", "gather", -5, 3, &|| read(F::nll_loss(&x, &at(&[0, 1, -5, 2])))),
+        ("index_put", "index", 4, 4, &|| read(x.index_put(&at(&[4]), &weight, false))),
+    ];
+    for (name, kernel, index, size, f) in cases {
+        let text = message(f);
+        let wanted = [format!("index {index} is"), format!("size {size}"), "cuda:0".into()];
+        assert!(wanted.iter().all(|w| text.contains(w)), "{name}: {text}");
+        println!("{name} ({kernel}): {text}");
+        // Told once, and the device goes on.
+        assert_eq!((&weight + 1.0).to_vec::<f64>(), [2.0; 3], "{name}");
+    }
+}

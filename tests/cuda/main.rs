@@ -9,7 +9,11 @@ mod counts;
 mod devices;
 mod errors;
 mod files;
+mod moves;
+mod random;
+mod refused;
 mod tensors;
+mod threads;
 mod training;
 
 use taper::Device;

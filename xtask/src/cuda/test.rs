@@ -15,8 +15,9 @@ const MODES: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 /// What is tested: packages' own suites; the op table's row-by-row comparison; fixtures of PyTorch on the device.
-const SUITES: [(&str, &[&str]); 4] = [
+const SUITES: [(&str, &[&str]); 5] = [
     ("backend and tensors", &["--test", "cuda"]),
+    ("PyTorch's samples of operations", &["--test", "ops_fixtures"]),
     ("op table", &["--test", "op_table", "cuda"]),
     ("layers and losses beside PyTorch", &["--test", "layers", "pytorch::"]),
     ("optimizers beside PyTorch", &["--test", "pytorch"]),
@@ -34,9 +35,56 @@ fn run(command: &mut Command, what: &str) -> Result {
 }
 
 /// What a user of a device would run.
-const EXAMPLES: [(&str, &[&str]); 2] = [
-    ("gpu_acceptance", &["--quick"]),
-    ("fashion_mnist", &["--device", "cuda", "--epochs", "1", "--limit", "160"]),
+struct Example {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    /// Its option for where results go, a file where this has an ending.
+    out: &'static str,
+    /// Marks of the lines whose numbers must be those of a run on the CPU, but for 1 %. None: it compares by itself.
+    same: &'static [&'static str],
+}
+
+const EXAMPLES: [Example; 8] = [
+    Example { name: "gpu_acceptance", arguments: &["--quick"], out: "report.md", same: &[] },
+    Example {
+        name: "fashion_mnist",
+        arguments: &["--epochs", "1", "--limit", "160"],
+        out: "",
+        same: &["loss"],
+    },
+    Example {
+        name: "char_gpt",
+        arguments: &[
+            "--steps",
+            "6",
+            "--batch-size",
+            "2",
+            "--context",
+            "16",
+            "--width",
+            "32",
+            "--length",
+            "20",
+        ],
+        out: "gpt.safetensors",
+        same: &["held out, "],
+    },
+    Example {
+        name: "cifar10",
+        arguments: &["--epochs", "1", "--limit", "64"],
+        out: "curves.png",
+        same: &["loss"],
+    },
+    Example { name: "digits", arguments: &["--epochs", "1", "--folds", "2"], out: "", same: &["best"] },
+    // Dropout has other numbers on a device.
+    Example { name: "train_template", arguments: &["--epochs", "1"], out: "", same: &[] },
+    Example { name: "spiral", arguments: &["--steps", "20"], out: "spiral.png", same: &["told apart"] },
+    Example {
+        name: "regression_mlp",
+        arguments: &["--epochs", "10"],
+        out: "curves.png",
+        same: &["Loss", "mean"],
+    },
 ];
 
 /// `cargo test` or `build` for the CUDA suites' packages. Their kernels for the CPU are compiled quickly: the
@@ -81,14 +129,47 @@ fn suites(mode: &str, variables: &[(&str, &str)], driver: &Path) -> Result {
 
 fn examples(driver: &Path) -> Result {
     let out = scratch("cuda-test")?;
-    for (name, arguments) in EXAMPLES {
-        println!("=== example {name}");
-        run(&mut with_cuda("build", &["--example", name]), name)?;
-        let mut command = Command::new(target().join("debug/examples").join(name));
-        command.current_dir(root()).args(arguments).arg("--out").arg(out.join(name));
-        run(command.env("LD_LIBRARY_PATH", driver), name)?;
+    let mut build = with_cuda("build", &[]);
+    for example in &EXAMPLES {
+        build.args(["--example", example.name]);
+    }
+    run(&mut build, "examples")?;
+    for example in &EXAMPLES {
+        println!("=== example {}", example.name);
+        let results = |device: &str| -> Result<Vec<f64>> {
+            let folder = out.join(example.name).join(device);
+            std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+            let mut command = Command::new(target().join("debug/examples").join(example.name));
+            command.current_dir(root()).args(example.arguments).args(["--device", device]);
+            command.arg("--out").arg(folder.join(example.out)).env("LD_LIBRARY_PATH", driver);
+            let result = command.output().map_err(|e| format!("{}: {e}", example.name))?;
+            let [said, errors] = [&result.stdout, &result.stderr].map(|text| String::from_utf8_lossy(text));
+            match result.status.success() {
+                true => Ok(numbers(&said, example.same)),
+                false => Err(format!("{} on {device}: {}\n{said}{errors}", example.name, result.status)),
+            }
+        };
+        let there = results("cuda")?;
+        if example.same.is_empty() {
+            continue;
+        }
+        let here = results("cpu")?;
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 0.01 * a.abs().max(b.abs());
+        if here.is_empty() || here.len() != there.len() || !here.iter().zip(&there).all(near) {
+            return Err(format!("{}: {there:?} on the device, {here:?} on the CPU", example.name));
+        }
+        println!("{} numbers as on the CPU", here.len());
     }
     Ok(())
+}
+
+/// The numbers of all lines with one of these marks. Seconds are nobody's result.
+fn numbers(text: &str, marks: &[&str]) -> Vec<f64> {
+    let marked = text.lines().filter(|line| marks.iter().any(|mark| line.contains(mark)));
+    let words = marked.flat_map(|line| line.split([' ', ',', ':', ';', '/', '[', ']']).collect::<Vec<_>>());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let timed = |i: usize| words.get(i + 1).is_some_and(|unit| unit.starts_with("s"));
+    (0..words.len()).filter(|&i| !timed(i)).filter_map(|i| words[i].parse().ok()).collect()
 }
 
 /// Builds the emulator and runs the suites on it in the modes named, or in all; in plain mode the examples, too,
