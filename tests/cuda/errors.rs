@@ -95,12 +95,14 @@ fn indices_out_of_range_name_their_operation() {
     let at = |v: &[i64]| Tensor::from_slice(v, [v.len()]).to_device(cuda);
     let weight = Tensor::ones_with([3], cuda);
     let read = |t: Tensor| drop(t.to_bytes());
-    let cases: [(&str, &str, i64, usize, &dyn Fn()); 15] = [
+    // A call, the kernel that finds it, the index and the size.
+    type Case<'a> = (&'a str, &'a str, i64, usize, &'a dyn Fn());
+    let cases: [Case; 15] = [
         ("gather", "gather", 5, 3, &|| read(x.gather(1, &at(&[0, 5]).unsqueeze(0)))),
         ("take_along_dim", "gather", 3, 3, &|| read(x.take_along_dim(&at(&[3]).unsqueeze(0), 1))),
         ("index_select", "index_select", -1, 4, &|| read(x.index_select(0, &at(&[1, -1])))),
         ("embedding", "index_select", 9, 4, &|| read(Tensor::embedding(&at(&[0, 9]), &x, None))),
-        ("index", "index", 4, 4, &|| read(x.index(&at(&[4])))),
+        ("index", "index", 4, 4, &|| read(x.index(at(&[4])))),
         ("take", "index", 12, 12, &|| read(x.take(&at(&[12])))),
         ("scatter", "scatter", 3, 3, &|| read(x.scatter(1, &at(&[3]).unsqueeze(0), 1.0))),
         ("scatter_add", "scatter_add", 4, 4, &|| {
@@ -116,7 +118,7 @@ fn indices_out_of_range_name_their_operation() {
         ("one_hot", "scatter", 6, 5, &|| read(at(&[1, 6]).one_hot(5))),
         ("cross_entropy", "gather", 3, 3, &|| read(F::cross_entropy(&x, &at(&[0, 1, 3, 2])))),
         ("nll_loss", "gather", -5, 3, &|| read(F::nll_loss(&x, &at(&[0, 1, -5, 2])))),
-        ("index_put", "index", 4, 4, &|| read(x.index_put(&at(&[4]), &weight, false))),
+        ("index_put", "index", 4, 4, &|| read(x.index_put(at(&[4]), &weight, false))),
     ];
     for (name, kernel, index, size, f) in cases {
         let text = message(f);
