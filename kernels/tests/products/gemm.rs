@@ -200,6 +200,27 @@ fn large() {
     }
 }
 
+/// 1024 columns of f32 are 4 KiB: such rows of `b`, and such columns of a transposed `a`, go another way.
+#[cfg(not(miri))]
+#[test]
+fn steps_of_whole_pages() {
+    let _guard = fixed_level();
+    let rng = &mut Numbers(11);
+    for [m, n, k] in [[140, 1024, 70], [1024, 140, 70]] {
+        let mut case = Case::with(rng, &[], [m, n, k], DType::F32, false);
+        case.a = Operand::dense(&[k, m], DType::F32, || rng.value());
+        case.a.layout = case.a.layout.transpose(0, 1);
+        case.b = case.b.to_dense();
+        case.check().unwrap();
+        let one = on_threads(1, || case.run());
+        for &t in THREADS {
+            assert!(on_threads(t, || case.run()).bytes() == one.bytes(), "{t} threads");
+        }
+        case.a = case.a.to_dense();
+        assert!(case.run().bytes() == one.bytes(), "dense operands");
+    }
+}
+
 #[test]
 fn all_levels() {
     let _guard = own_level();

@@ -1,7 +1,8 @@
 //! Products in blocks, computed by several threads where that pays.
 //!
-//! Operands that are not read in place are packed into shared memory in one parallel phase, then jobs
-//! compute blocks of the output in another. Every sum is made by one job, so the number of threads does not show.
+//! Operands that are not read in place are packed into shared memory: by several threads in a phase of its
+//! own, before jobs compute blocks of the output in another; by one thread when the first job comes to a
+//! block, which is in the cache then. Every sum is made by one job, so the number of threads does not show.
 
 use super::block::*;
 use super::pack::*;
@@ -50,46 +51,57 @@ fn each<I: Sync>(items: &[I], parallel: bool, f: impl Fn(&I) + Sync) {
 /// # Safety
 /// The product's operands are readable, its target is writable and used by no one else.
 pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
-    let (mc, nj) = job_size(p);
     let left_in_place = left_in_place(p);
     let right_in_place = left_in_place && right_in_place(p);
+    let (mc, nj) = job_size(p, parallel, right_in_place);
+    let (most_rows, row_align) = if left_in_place { (p.m, rows_in_place()) } else { (MA, MC_LEAST) };
     let room = |packed: bool, count: usize| Scratch::new::<T>(if packed { count * p.k.min(KA) } else { 0 });
     let mut a = room(!left_in_place, p.m.min(MA));
-    let mut b = room(!right_in_place, p.n.min(NC).next_multiple_of(NJ));
+    let mut b = room(!right_in_place, p.n.min(NC).next_multiple_of(NJ_LEAST));
     let (a, b) = (SharedMut::new(a.as_mut_slice::<T>()), SharedMut::new(b.as_mut_slice::<T>()));
-    for (j0, cols) in pieces(p.n, NC, NJ) {
+    for (j0, cols) in pieces(p.n, NC, NJ_LEAST) {
         for k0 in (0..p.k).step_by(KA) {
             let k = KA.min(p.k - k0);
-            for (i0, rows) in pieces(p.m, MA, MC) {
-                let packed = Packed { a, b, rows, cols: cols.next_multiple_of(NJ), k };
-                let row_pieces = || pieces(rows, mc, if left_in_place { rows_in_place() } else { MC_LEAST });
-                let col_pieces = || pieces(cols, nj, NJ_LEAST);
-                let mut pack_jobs = vec![];
-                for kb in (0..k).step_by(KC) {
-                    if i0 == 0 && !right_in_place {
-                        pack_jobs.extend(col_pieces().map(|(j, n)| (true, kb, j, n)));
-                    }
-                    if !left_in_place {
-                        pack_jobs.extend(row_pieces().map(|(i, n)| (false, kb, i, n)));
-                    }
-                }
-                each(&pack_jobs, parallel, |&(is_b, kb, at, count)| {
-                    let steps = KC.min(k - kb);
-                    // SAFETY: the operands are readable; each job writes its own panels.
-                    unsafe {
-                        if is_b {
-                            let (from, to) = (p.b.from(k0 + kb, j0 + at), packed.col(kb, at));
-                            simd!(s => pack_cols(s, from, count, steps, to));
-                        } else {
-                            let (from, to) = (p.a.from(i0 + at, k0 + kb), packed.row(kb, at));
-                            simd!(s => pack_rows(s, from, count, steps, to));
+            let blocks = || (0..k).step_by(KC);
+            for (i0, rows) in pieces(p.m, most_rows, MC) {
+                let packed = Packed { a, b, rows, cols: cols.next_multiple_of(NJ_LEAST), k };
+                // SAFETY: the operands are readable; each job writes its own panels.
+                let pack_left = |kb: usize, at: usize, count: usize| unsafe {
+                    let (from, to) = (p.a.from(i0 + at, k0 + kb), packed.row(kb, at));
+                    simd!(s => pack_rows(s, from, count, KC.min(k - kb), to))
+                };
+                // SAFETY: as above.
+                let pack_right = |kb: usize, at: usize, count: usize| unsafe {
+                    let (from, to) = (p.b.from(k0 + kb, j0 + at), packed.col(kb, at));
+                    simd!(s => pack_cols(s, from, count, KC.min(k - kb), to))
+                };
+                let row_pieces = || pieces(rows, mc, row_align);
+                let (left_to_pack, right_to_pack) = (!left_in_place, !right_in_place && i0 == 0);
+                if parallel {
+                    let mut jobs = vec![];
+                    for kb in blocks() {
+                        if right_to_pack {
+                            jobs.extend(pieces(cols, NJ_SHARED, NJ_LEAST).map(|piece| (true, kb, piece)));
+                        }
+                        if left_to_pack {
+                            jobs.extend(row_pieces().map(|piece| (false, kb, piece)));
                         }
                     }
-                });
-                let jobs: Vec<_> =
-                    col_pieces().flat_map(|cols| row_pieces().map(move |rows| (rows, cols))).collect();
+                    each(&jobs, true, |&(right, kb, (at, count))| {
+                        if right { pack_right(kb, at, count) } else { pack_left(kb, at, count) }
+                    });
+                }
+                let jobs: Vec<_> = pieces(cols, nj, NJ_LEAST)
+                    .flat_map(|cols| row_pieces().map(move |rows| (rows, cols)))
+                    .collect();
                 each(&jobs, parallel, |&((i, m), (j, n))| {
-                    for kb in (0..k).step_by(KC) {
+                    for kb in blocks() {
+                        if !parallel && right_to_pack && i == 0 {
+                            pack_right(kb, j, n);
+                        }
+                        if !parallel && left_to_pack && j == 0 {
+                            pack_left(kb, i, m);
+                        }
                         let steps = KC.min(k - kb);
                         let (first, last) = (k0 + kb == 0, k0 + kb + steps == p.k);
                         let target = p.out.from(i0 + i, 0).for_block(first, last);
@@ -108,12 +120,16 @@ pub unsafe fn run<T: Real>(p: &Product<T>, parallel: bool) {
     }
 }
 
-/// Rows and columns of a job: smaller for products that would otherwise give only a few.
-fn job_size<T>(p: &Product<T>) -> (usize, usize) {
-    let (mut mc, mut nj) = (MC, NJ);
-    while p.m.div_ceil(mc) * p.n.div_ceil(nj) < 8 && mc.min(p.m) * nj.min(p.n) * p.k.min(KA) > PARALLEL {
+/// Rows and columns of a job: for several threads, smaller where a product would give only a few.
+fn job_size<T>(p: &Product<T>, parallel: bool, right_in_place: bool) -> (usize, usize) {
+    if !parallel {
+        return (MC, NJ);
+    }
+    // Columns of `b` that are not packed side by side are fetched more slowly, so for more rows each.
+    let (mut mc, mut nj) = (if right_in_place { 2 * MC } else { MC }, NJ_SHARED);
+    while p.m.div_ceil(mc) * p.n.div_ceil(nj) < JOBS && mc.min(p.m) * nj.min(p.n) * p.k.min(KA) > PARALLEL {
         if mc.min(p.m) > nj.min(p.n) || nj == NJ_LEAST {
-            if mc == MC_LEAST {
+            if mc <= MC_LEAST {
                 break;
             }
             mc /= 2;

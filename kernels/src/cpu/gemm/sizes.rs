@@ -9,14 +9,17 @@
 //!   stays in the first-level cache while the panels of `a` stream past it. Every path cuts k there,
 //!   and sums inside a block run in order of k; so every path and every instruction set with a fused
 //!   multiply-add gives the same bits.
-//! - `MC` rows of `a` at a time (MC × KC × 4 bytes = 192 KiB, twice that in f64) stay in the second-level cache.
+//! - `MC` rows of `a` at a time (MC × KC × 4 bytes = 96 KiB, twice that in f64) stay in the second-level cache,
+//!   also where they are read in place and 4 or 8 KiB apart: then they share a quarter or an eighth of its
+//!   sets. `NJ` columns at a time, so that they are fetched once; `NJ_SHARED` where several threads shall
+//!   end together.
 //! - `NC` columns of `b` and `MA` rows of `a` over `KA` steps of k are packed at once (4 MiB each in f32)
-//!   and stay in the third-level cache. Packing and computing are separate parallel phases;
+//!   and stay in the third-level cache. For several threads, packing and computing are separate phases;
 //!   large `KA` keeps the number of phases small.
-//! - What is read only a few times, or lies in the second-level cache ([`IN_PLACE`] bytes), is not packed:
-//!   eight rows of `a`, one after the other, are streams that the processor fetches by itself, and a
-//!   vector of `b` comes from the second-level cache as fast as it is used. A copy through the
-//!   third-level cache costs more.
+//! - What is read only a few times, or lies in the second-level cache ([`IN_PLACE`] bytes) and not in steps
+//!   of whole pages, is not packed: eight rows of `a`, one after the other, are streams that the processor
+//!   fetches by itself, and a vector of `b` comes from the second-level cache as fast as it is used. A copy
+//!   through the third-level cache costs more.
 //!
 //! Miri, which takes a microsecond for each step, gets sizes with which small products go every way.
 
@@ -26,19 +29,23 @@ use crate::cpu::simd::Simd;
 /// Steps of k in a block.
 pub const KC: usize = if cfg!(miri) { 8 } else { 256 };
 /// Rows of a job; a multiple of every `MR`.
-pub const MC: usize = if cfg!(miri) { 12 } else { 192 };
+pub const MC: usize = if cfg!(miri) { 12 } else { 96 };
 /// Rows of the smallest job, where a product gives only a few; alike.
 pub const MC_LEAST: usize = if cfg!(miri) { MC } else { 24 };
 /// Columns of a job; a multiple of every panel's width.
-pub const NJ: usize = if cfg!(miri) { 16 } else { 256 };
+pub const NJ: usize = if cfg!(miri) { 16 } else { 1024 };
+/// Columns of a job of several threads.
+pub const NJ_SHARED: usize = if cfg!(miri) { 16 } else { 256 };
 /// Columns of the smallest job.
 pub const NJ_LEAST: usize = if cfg!(miri) { 8 } else { 64 };
+/// Jobs that a product of several threads is cut into, at least.
+pub const JOBS: usize = 8;
 /// Steps of k packed at once.
 pub const KA: usize = if cfg!(miri) { 2 } else { 4 } * KC;
 /// Rows packed at once.
 pub const MA: usize = if cfg!(miri) { MC } else { 1152 };
 /// Columns packed at once.
-pub const NC: usize = if cfg!(miri) { 1 } else { 4 } * NJ;
+pub const NC: usize = NJ;
 
 /// Operands of fewer bytes than this are read where they lie.
 const IN_PLACE: usize = if cfg!(miri) { 1 << 9 } else { 1 << 20 };
@@ -91,20 +98,28 @@ pub const fn panel_cols(left: usize, lanes: usize) -> usize {
     if left > lanes { VECTORS * lanes } else { lanes }
 }
 
+/// True where the `k` steps of a panel share a few sets of the cache, because they are whole pages apart, and
+/// the panel is read often enough to pay for a copy.
+fn crowded<T>(step: isize, k: usize, uses: usize) -> bool {
+    (step.unsigned_abs() * size_of::<T>()).is_multiple_of(4096) && k > 32 && uses >= 128
+}
+
 /// True where `a` is read where it lies: along its rows, or from the cache.
 pub fn left_in_place<T>(p: &Product<T>) -> bool {
-    p.a.col == 1 || p.m * p.k * size_of::<T>() <= IN_PLACE
+    p.a.col == 1 || (p.m * p.k * size_of::<T>() <= IN_PLACE && !crowded::<T>(p.a.col, p.k, p.n))
 }
 
 /// True where `b` is read where it lies: whole vectors of its rows, once or from the cache.
 pub fn right_in_place<T>(p: &Product<T>) -> bool {
     let whole = p.b.col == 1 && p.n * size_of::<T>() >= 64;
-    whole && (p.m <= FEW_ROWS || p.n * p.k * size_of::<T>() <= IN_PLACE)
+    let cached = p.n * p.k * size_of::<T>() <= IN_PLACE && !crowded::<T>(p.b.row, p.k, p.m);
+    whole && (p.m <= FEW_ROWS || cached)
 }
 
-/// True where one thread needs no blocks of rows and columns: `a` is read in place, and a block of k of `b`
-/// stays in the cache.
+/// True where one thread needs no blocks of rows and columns: both operands are read in place, or packed at
+/// once, and a block of k of each stays in the cache.
 pub fn one_block<T>(p: &Product<T>) -> bool {
-    let block = p.n * p.k.min(KC) * size_of::<T>();
-    left_in_place(p) && (right_in_place(p) || block <= IN_PLACE)
+    let block = p.k.min(KC) * size_of::<T>();
+    let left = left_in_place(p) && (p.m * block <= IN_PLACE / 2 || p.n * size_of::<T>() <= 256);
+    left && (right_in_place(p) || p.n * block <= IN_PLACE)
 }
