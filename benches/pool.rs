@@ -24,6 +24,9 @@ fn main() {
             let x = images();
             move || x.max_pool2d(PoolOptions::new(3).stride(2).padding(1))
         });
+        f.bench("pool_max3_stride2_fwdbwd_32x64x30x30", Work::Bytes(10 * ELEMENTS), || {
+            with_backward([images()], |[x]| x.max_pool2d(PoolOptions::new(3).stride(2).padding(1)))
+        });
         f.bench("pool_avg2_32x64x30x30", Work::Bytes(5 * ELEMENTS), || {
             let x = images();
             move || x.avg_pool2d(2)

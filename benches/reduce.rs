@@ -24,6 +24,9 @@ fn main() {
         matrix(f, "red_var_axis1", |x| x.var_dim(1, 1.0, false));
         matrix(f, "red_max_axis0", |x| x.max_dim(0, false));
         matrix(f, "red_max_axis1", |x| x.max_dim(1, false));
+        matrix(f, "red_var_axis0", |x| x.var_dim(0, 1.0, false));
+        matrix(f, "red_var_all", |x| x.var());
+        matrix(f, "red_argmax_axis0", |x| x.argmax(0, false));
         matrix(f, "red_argmax_axis1", |x| x.argmax(1, false));
         matrix(f, "red_logsumexp_axis1", |x| x.logsumexp(1, false));
         f.bench("red_all_1e7", Work::Bytes(10_000_000), || {

@@ -26,6 +26,14 @@ fn main() {
         scan(f, "scan_cumsum_axis1", |x| x.cumsum(1));
         scan(f, "scan_cumprod_axis1", |x| x.cumprod(1));
         sort(f, "sort_1e6", &[1_000_000], |x| x.sort(0, false));
+        f.bench("sort_i64_1e6", Work::Items(1_000_000), || {
+            let x = Tensor::randint(0, 1 << 40, 1_000_000);
+            move || x.sort(0, false)
+        });
+        f.bench("sort_unique_i64_1e6", Work::Items(1_000_000), || {
+            let x = Tensor::randint(0, 1000, 1_000_000);
+            move || x.unique()
+        });
         sort(f, "sort_rows_1024x1024", &[1024, 1024], |x| x.sort(1, false));
         sort(f, "sort_columns_1024x1024", &[1024, 1024], |x| x.sort(0, false));
         sort(f, "sort_topk10_1024x1024", &[1024, 1024], |x| x.topk(10, 1, true));

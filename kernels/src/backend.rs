@@ -166,6 +166,8 @@ pub enum ReduceOp {
     Sum,
     /// Sum divided by the count, floats only.
     Mean,
+    /// Sum of squared deviations from the mean, computed in f64; floats only, output f64. On the CPU alone.
+    Deviations,
     /// Product; output dtype as for `Sum`.
     Prod,
     /// Largest; NaN wins. Output in the input's dtype.
@@ -183,7 +185,7 @@ pub enum ReduceOp {
 }
 
 impl ReduceOp {
-    /// Every one.
+    /// Every one that all devices have.
     pub const ALL: [ReduceOp; 9] = {
         use ReduceOp::*;
         [Sum, Mean, Prod, Max, Min, ArgMax, ArgMin, Any, All]
@@ -194,6 +196,7 @@ impl ReduceOp {
         match self {
             ReduceOp::ArgMax | ReduceOp::ArgMin => DType::I64,
             ReduceOp::Any | ReduceOp::All => DType::Bool,
+            ReduceOp::Deviations => DType::F64,
             ReduceOp::Sum | ReduceOp::Prod if !input.is_float() => DType::I64,
             _ => input,
         }

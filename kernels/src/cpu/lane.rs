@@ -62,6 +62,9 @@ unsafe fn load<T: Element>(src: *const u8, stride: isize, dst: *mut u8, n: usize
                 let v = *src;
                 (0..n).for_each(|i| *dst.add(i) = v);
             }
+            // Steps that the compiler knows are read in vectors.
+            -1 => (0..n).for_each(|i| *dst.add(i) = *src.sub(i)),
+            2 => (0..n).for_each(|i| *dst.add(i) = *src.add(2 * i)),
             _ => (0..n).for_each(|i| *dst.add(i) = *src.offset(i as isize * stride)),
         }
     }

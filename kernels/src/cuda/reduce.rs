@@ -45,6 +45,7 @@ const EACH: usize = 32;
 fn name_of(op: ReduceOp) -> &'static str {
     match op {
         ReduceOp::Sum | ReduceOp::Mean => "sum",
+        ReduceOp::Deviations => "deviations",
         ReduceOp::Prod => "prod",
         ReduceOp::Max => "max",
         ReduceOp::Min => "min",
@@ -59,7 +60,8 @@ pub(super) fn reduce(cx: &'static Context, op: ReduceOp, x: View, axes: &[usize]
     let name = name_of(op);
     let result = op.output(x.dtype);
     let (same, bytes) = (out.dtype == result, out.dtype.size() == 1 && result.size() == 1);
-    if !(same || bytes) || (op == ReduceOp::Mean && !x.dtype.is_float()) {
+    let elsewhere = op == ReduceOp::Deviations || (op == ReduceOp::Mean && !x.dtype.is_float());
+    if !(same || bytes) || elsewhere {
         return Err(cx.unsupported(name, out.dtype));
     }
     let sides = Sides::of(&x, axes, &out);

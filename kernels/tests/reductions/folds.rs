@@ -27,6 +27,12 @@ fn reference(op: ReduceOp, v: &[f64], dtype: DType) -> (f64, f64) {
             let n = v.len() as f64;
             (sum / n, (size * rounding + sum.abs() * 2.0 * eps) / n)
         }
+        ReduceOp::Deviations => {
+            let mean = sum / v.len() as f64;
+            let squares: f64 = v.iter().map(|x| (x - mean).powi(2)).sum();
+            let most: f64 = v.iter().map(|x| x * x).sum();
+            (squares, most * f64::EPSILON * (v.len() + 2) as f64)
+        }
         ReduceOp::Prod if dtype.is_float() => {
             let p: f64 = v.iter().product();
             let (shown, tiny) = rounded(p, dtype);
@@ -40,6 +46,15 @@ fn reference(op: ReduceOp, v: &[f64], dtype: DType) -> (f64, f64) {
         ReduceOp::Any => (v.iter().any(|&x| x != 0.0) as u8 as f64, 0.0),
         ReduceOp::All => (v.iter().all(|&x| x != 0.0) as u8 as f64, 0.0),
     }
+}
+
+/// Every reduction of the CPU.
+fn every() -> impl Iterator<Item = ReduceOp> {
+    ReduceOp::ALL.into_iter().chain([ReduceOp::Deviations])
+}
+
+fn of_floats(op: ReduceOp) -> bool {
+    matches!(op, ReduceOp::Mean | ReduceOp::Deviations)
 }
 
 /// Values that fold to each output, row-major in both.
@@ -97,12 +112,12 @@ proptest! {
                 let ones: Vec<_> = indices(&shape).collect();
                 ones.iter().for_each(|i| x.set(i, rng.chance(2) as u8 as f64));
             }
-            for (i, op) in ReduceOp::ALL.into_iter().enumerate() {
+            for (i, op) in every().enumerate() {
                 if cfg!(miri) && !(i + dtype as usize).is_multiple_of(3) {
                     continue;
                 }
                 let comparing = matches!(op, ReduceOp::Max | ReduceOp::Min | ReduceOp::ArgMax | ReduceOp::ArgMin);
-                if (comparing && folded == 0) || (op == ReduceOp::Mean && !dtype.is_float()) {
+                if (comparing && folded == 0) || (of_floats(op) && !dtype.is_float()) {
                     continue;
                 }
                 check(&mut rng, op, &x, &axes);
@@ -138,8 +153,8 @@ fn long_reductions_are_right_at_any_thread_count() {
                 x.set(&shape.iter().map(|n| n - 1).collect::<Vec<_>>(), f64::NAN);
             }
             let values = groups(&x, &axes);
-            for op in ReduceOp::ALL {
-                if op == ReduceOp::Mean && !dtype.is_float() {
+            for op in every() {
+                if of_floats(op) && !dtype.is_float() {
                     continue;
                 }
                 let to: Vec<usize> =

@@ -187,6 +187,10 @@ impl Tensor {
         let x = self.planes(name, spatial);
         let empty = x.shape()[2..].contains(&0);
         assert!(!empty, "{name}: the input of shape {:?} has no elements to average", self.shape());
+        if output == [1, 1] && x.dtype().is_float() {
+            // As in PyTorch, whose order of additions is that of a mean then.
+            return x.mean_dim([2, 3], true).unplanes(self, spatial);
+        }
         let shape = Dims::from_slice(&[x.shape()[0], x.shape()[1], output[0], output[1]]);
         ok(Mean::Cells.forward(&x, &shape)).unplanes(self, spatial)
     }

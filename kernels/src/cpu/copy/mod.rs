@@ -68,6 +68,13 @@ fn each_index<T: Element>(walk: &Walk<1>, stride: isize, out: &mut [T], f: impl 
     par::for_each_range(walk.numel(), 1, 1.0, |range| {
         let mut i = range.start;
         walk.runs(range, |[at], n| {
+            if stride == 1 {
+                // SAFETY: each position is in one range only.
+                let out = unsafe { out.range(at..at + n) };
+                out.iter_mut().zip(i..).for_each(|(o, i)| *o = f(i));
+                i += n;
+                return;
+            }
             for j in 0..n {
                 let position = (at as isize + j as isize * stride) as usize;
                 assert!(position < out.len(), "{position} of {}", out.len());

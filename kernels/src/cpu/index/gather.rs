@@ -48,6 +48,16 @@ fn copy<T: Element>(walk: &Walk<3>, x: &[T], index: &[i64], step: isize, mut out
                 }
                 return;
             }
+            if (so, si) == (1, 1) {
+                // SAFETY: as above.
+                let out = unsafe { out.range(o..o + len) };
+                let mut from = x0 as isize;
+                for (o, &k) in out.iter_mut().zip(&index[i..i + len]) {
+                    *o = x[(from + k as isize * step) as usize];
+                    from += sx;
+                }
+                return;
+            }
             for j in 0..len as isize {
                 let k = index[(i as isize + j * si) as usize] as isize;
                 let o = (o as isize + j * so) as usize;

@@ -121,6 +121,11 @@ impl Scatter<'_> {
             walk.runs(range, |[o, p, s], len| {
                 for j in 0..len as isize {
                     let (o, p, s) = (o as isize + j * so, p as isize + j * si, s as isize + j * ss);
+                    if (next_i, next_s) == (1, 1) {
+                        let (index, src) = (&index[p as usize..][..n], &src[s as usize..][..n]);
+                        index.iter().zip(src).for_each(|(&k, &v)| put_at(o + k as isize * step, v));
+                        continue;
+                    }
                     for i in 0..n as isize {
                         let k = index[(p + i * next_i) as usize] as isize;
                         put_at(o + k * step, src[(s + i * next_s) as usize]);

@@ -153,14 +153,16 @@ unsafe fn planes_two_by_two<T: Element>(
     }
 }
 
+/// True for windows of 2 × 2 that lie side by side.
+pub fn by_two(p: &PoolParams) -> bool {
+    (p.kernel, p.stride, p.padding, p.dilation) == ([2, 2], [2, 2], [0, 0], [1, 1])
+}
+
 pub fn forward<T: Element>(x: View, indices: &mut ViewMut, p: &PoolParams, out: &mut ViewMut) {
     let (xp, op, ip) = (Planes::new(x.layout), Planes::new(out.layout), Planes::new(indices.layout));
     let xs = x.data::<T>();
     let (out, indices) = (SharedMut::new(out.data::<T>()), SharedMut::new(indices.data::<i64>()));
-    let fast = p.kernel == [2, 2]
-        && p.stride == [2, 2]
-        && p.padding == [0, 0]
-        && p.dilation == [1, 1]
+    let fast = by_two(p)
         && 2 * op.height <= xp.height
         && 2 * op.width <= xp.width
         && [xp.col, op.col, ip.col] == [1; 3];
@@ -176,7 +178,7 @@ pub fn forward<T: Element>(x: View, indices: &mut ViewMut, p: &PoolParams, out: 
         for plane in planes {
             for oh in 0..op.height {
                 let (o, i) = (op.row_start(plane, oh), ip.row_start(plane, oh));
-                simd!(_s => job.row(xs, plane, oh, &mut row));
+                job.row(xs, plane, oh, &mut row);
                 for (tap, first) in first.iter_mut().enumerate() {
                     *first = job.tap_at(oh, tap / p.kernel[1], tap % p.kernel[1]);
                 }

@@ -3,6 +3,7 @@
 mod average;
 mod max;
 mod plane;
+mod sliding;
 
 use crate::{backend::*, *};
 
@@ -15,6 +16,12 @@ pub fn pool(op: PoolOp, params: PoolParams, mut out: ViewMut) -> Result {
     match op {
         PoolOp::Max { x, mut indices } => match dtype {
             DType::Bool => return unsupported,
+            d if d.is_float()
+                && !max::by_two(&params)
+                && sliding::fits(&plane::Planes::new(x.layout), &params) =>
+            {
+                dispatch_dtype!(d, floats T => sliding::forward::<T>(x, &mut indices, &params, &mut out), else return unsupported)
+            }
             d => dispatch_dtype!(d, T => max::forward::<T>(x, &mut indices, &params, &mut out)),
         },
         PoolOp::MaxGrad { g, indices } => {

@@ -23,6 +23,20 @@ pub trait Fold: Copy + Send + Sync + 'static {
     fn merge(a: Self::Acc, b: Self::Acc) -> Self::Acc;
     fn finish(acc: Self::Acc) -> Self::Out;
 
+    /// Folds some rows of neighbouring columns, at most [`PANEL`], into the columns' accumulators. Row
+    /// `at` has that number among those that are folded, and lies `step` before the next.
+    #[inline(always)]
+    fn columns(acc: &mut [Self::Acc], x: &[Self::In], start: isize, step: isize, rows: Range<usize>) {
+        let mut p = start;
+        for at in rows {
+            let row = &x[p as usize..p as usize + acc.len()];
+            for (a, &v) in acc.iter_mut().zip(row) {
+                *a = Self::step(*a, v, at);
+            }
+            p += step;
+        }
+    }
+
     /// Folds a slice whose first element is number `at`.
     #[inline(always)]
     fn slice(x: &[Self::In], at: usize) -> Self::Acc {
@@ -50,7 +64,7 @@ pub trait Fold: Copy + Send + Sync + 'static {
 }
 
 /// Columns that are folded side by side.
-const PANEL: usize = 256;
+pub const PANEL: usize = 256;
 /// Long folds with few outputs are cut into pieces of this many elements, whatever the threads.
 const PIECE: usize = 1 << 16;
 
@@ -192,17 +206,13 @@ fn leaf<F: Fold>(
             range,
             #[inline(always)]
             |start, len, at| {
+                if next == 1 {
+                    return F::columns(acc, data, base + start, step, at..at + len);
+                }
                 for i in 0..len {
                     let p = base + start + i as isize * step;
-                    if next == 1 {
-                        let row = &data[p as usize..p as usize + acc.len()];
-                        for (a, &v) in acc.iter_mut().zip(row) {
-                            *a = F::step(*a, v, at + i);
-                        }
-                    } else {
-                        for (j, a) in acc.iter_mut().enumerate() {
-                            *a = F::step(*a, data[(p + j as isize * next) as usize], at + i);
-                        }
+                    for (j, a) in acc.iter_mut().enumerate() {
+                        *a = F::step(*a, data[(p + j as isize * next) as usize], at + i);
                     }
                 }
             },

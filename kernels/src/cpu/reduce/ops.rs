@@ -1,8 +1,10 @@
 //! What the reductions do with one element.
 
-use super::fold::{Fold, run};
+use super::deviations::Deviations;
+use super::fold::{Fold, PANEL, run};
 use crate::{DType, Element, ReduceOp, View, ViewMut, dispatch_dtype};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// What comparing reductions and products need of an element.
 pub trait Number: Element {
@@ -73,6 +75,11 @@ pub fn reduce(op: ReduceOp, x: View, axes: &[usize], out: ViewMut) {
         ReduceOp::Min => with_number!(x.dtype, T => run::<Extreme<T, false>>(x, axes, out)),
         ReduceOp::ArgMax => with_number!(x.dtype, T => run::<Arg<T, true>>(x, axes, out)),
         ReduceOp::ArgMin => with_number!(x.dtype, T => run::<Arg<T, false>>(x, axes, out)),
+        ReduceOp::Deviations => match x.dtype {
+            DType::F32 => run::<Deviations<f32>>(x, axes, out),
+            DType::F64 => run::<Deviations<f64>>(x, axes, out),
+            d => unreachable!("deviations of {d}"),
+        },
         ReduceOp::Any => with_number!(x.dtype, T => run::<Truth<T, true>>(x, axes, out)),
         ReduceOp::All => with_number!(x.dtype, T => run::<Truth<T, false>>(x, axes, out)),
     }
@@ -215,6 +222,33 @@ impl<T: Number, const UP: bool> Fold for Arg<T, UP> {
     }
     fn finish(acc: (T, i64)) -> i64 {
         acc.1
+    }
+    /// Values apart from positions, which are counted from the first row so that they have a number's width:
+    /// so both are compared and chosen in vectors.
+    #[inline(always)]
+    fn columns(acc: &mut [(T, i64)], x: &[T], start: isize, step: isize, rows: Range<usize>) {
+        const ROWS: usize = u32::MAX as usize;
+        let (mut best, mut place) = ([T::ZERO; PANEL], [0u32; PANEL]);
+        let (best, place) = (&mut best[..acc.len()], &mut place[..acc.len()]);
+        for first in rows.clone().step_by(ROWS) {
+            let mut p = start + (first - rows.start) as isize * step;
+            for i in 0..(rows.end - first).min(ROWS) {
+                let row = &x[p as usize..p as usize + acc.len()];
+                if i == 0 {
+                    best.copy_from_slice(row);
+                    place.fill(0);
+                }
+                for ((b, at), &v) in best.iter_mut().zip(&mut *place).zip(row) {
+                    let wins = Self::beats(v, *b);
+                    *b = if wins { v } else { *b };
+                    *at = if wins { i as u32 } else { *at };
+                }
+                p += step;
+            }
+            for ((a, &b), &at) in acc.iter_mut().zip(&*best).zip(&*place) {
+                *a = Self::merge(*a, (b, (first + at as usize) as i64));
+            }
+        }
     }
     /// The extreme of each block first, which vectorises; then its place in the winning block.
     #[inline(always)]

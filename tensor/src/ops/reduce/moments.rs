@@ -4,7 +4,7 @@ use crate::error::ok;
 use crate::operand::IntoDims;
 use crate::tensor::Tensor;
 use taper_autograd::op;
-use taper_kernels::{DType, Dims};
+use taper_kernels::{DType, Device, Dims, ReduceOp};
 
 /// Dimensions that a statistic runs over.
 struct Axes {
@@ -49,13 +49,18 @@ impl Axes {
 /// Variance with the dimensions kept, in f64, where PyTorch computes it, too; not recorded.
 #[track_caller]
 fn variance(x: &Tensor, axes: &Axes, correction: f64) -> Tensor {
+    // Below 0 there are no degrees of freedom.
+    let freedom = (axes.count as f64 - correction).max(0.0);
+    if x.device() == Device::Cpu {
+        let dims: Vec<usize> = axes.dims.iter().map(|&d| d as usize).collect();
+        return ok(x.detach().reduce("var", ReduceOp::Deviations, &dims, DType::F64)) / freedom;
+    }
     let wide = x.detach().to_dtype(DType::F64);
     let centred = &wide - axes.mean(&wide);
     // The mean was rounded: its error is taken off again.
     let rest = axes.sum(&centred);
     let square = axes.sum(&(&centred * &centred)) - &rest * &rest / axes.count as f64;
-    // Below 0 there are no degrees of freedom.
-    square / (axes.count as f64 - correction).max(0.0)
+    square / freedom
 }
 
 /// The gradient of the variance, from a gradient with the dimensions kept.

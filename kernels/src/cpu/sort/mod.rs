@@ -1,7 +1,10 @@
 //! Sort and top-k.
 //!
 //! Elements become integer keys of the same order, packed with their positions; keys then differ
-//! all, so that the fastest sort, stable or not, on one thread or many, gives one result.
+//! all, so that the fastest sort, stable or not, on one thread or many, gives one result. Long lines are
+//! sorted by the digits of their keys ([`digits`]).
+
+mod digits;
 
 use crate::cpu::par::for_each_range;
 use crate::cpu::walk::Walk;
@@ -29,7 +32,9 @@ pub fn topk(x: View, axis: usize, largest: bool, values: ViewMut, indices: ViewM
 trait Sort: Element {
     /// A key with a position.
     type Packed: Ord + Copy + Send;
-    /// Key order is ascending order, or descending order with `flip`; then position order.
+    /// Key order is ascending order, or descending order with `flip`.
+    fn key(self, flip: bool) -> u64;
+    /// Key order, then position order.
     fn pack(self, flip: bool, at: usize) -> Self::Packed;
     /// The position.
     fn unpack(packed: Self::Packed) -> usize;
@@ -40,11 +45,14 @@ macro_rules! sort_keys {
         impl Sort for $t {
             type Packed = $packed;
             #[inline(always)]
-            fn pack(self, flip: bool, at: usize) -> $packed {
+            fn key(self, flip: bool) -> u64 {
                 let $x = self;
                 let key: $key = $e;
-                let key = if flip { !key } else { key };
-                (key as $packed) << <$key>::BITS | at as $packed
+                (if flip { !key } else { key }) as u64
+            }
+            #[inline(always)]
+            fn pack(self, flip: bool, at: usize) -> $packed {
+                (self.key(flip) as $packed) << <$key>::BITS | at as $packed
             }
             #[inline(always)]
             fn unpack(packed: $packed) -> usize {
@@ -66,22 +74,19 @@ sort_keys! {
 }
 
 macro_rules! float_key {
-    ($name:ident: $t:ty => $key:ty) => {
-        /// Bits in the order of the numbers: NaN above all, one zero.
+    ($name:ident: $t:ty => $key:ty, $signed:ty) => {
+        /// Bits in the order of the numbers: NaN above all, one zero. Without a branch, as signs are any.
         #[inline(always)]
         fn $name(x: $t) -> $key {
             let bits = (x + 0.0).to_bits();
-            let sign = 1 << (<$key>::BITS - 1);
-            match x {
-                x if x.is_nan() => <$key>::MAX,
-                _ if bits & sign != 0 => !bits,
-                _ => bits | sign,
-            }
+            let below_zero = (bits as $signed >> (<$key>::BITS - 1)) as $key;
+            let key = bits ^ (below_zero | 1 << (<$key>::BITS - 1));
+            if x.is_nan() { <$key>::MAX } else { key }
         }
     };
 }
-float_key!(key_f32: f32 => u32);
-float_key!(key_f64: f64 => u64);
+float_key!(key_f32: f32 => u32, i32);
+float_key!(key_f64: f64 => u64, i64);
 
 fn lines<T: Sort>(x: View, axis: usize, flip: bool, mut values: ViewMut, mut indices: ViewMut) {
     let (n, k) = (x.layout.shape()[axis], values.layout.shape()[axis]);
@@ -99,18 +104,22 @@ fn lines<T: Sort>(x: View, axis: usize, flip: bool, mut values: ViewMut, mut ind
     // A few nanoseconds per element and level of comparison.
     let cost = n as f64 * (4.0 + 2.0 * (k as f64 + 1.0).log2());
     for_each_range(walk.numel(), 1, cost, |range| {
-        let mut found = Vec::new();
+        let (mut found, mut places) = (Vec::new(), Vec::new());
         walk.runs(range, |at, len| {
             for line in 0..len as isize {
                 let [px, pv, pi] = std::array::from_fn(|j| at[j] as isize + line * steps[j]);
-                let keys = (0..n).map(|i| x[(px + i as isize * sx) as usize].pack(flip, i));
-                first_sorted(keys, k, &mut found);
-                for (rank, &p) in found.iter().enumerate() {
-                    let (from, rank) = (T::unpack(p), rank as isize);
-                    let v = x[(px + from as isize * sx) as usize];
+                let element = |i: usize| x[(px + i as isize * sx) as usize];
+                let whole = n >= digits::FROM && 4 * k >= n;
+                if !(whole && digits::sort(n, |i| element(i).key(flip), &mut places)) {
+                    first_sorted((0..n).map(|i| element(i).pack(flip, i)), k, &mut found);
+                    places.clear();
+                    places.extend(found.iter().map(|&p| T::unpack(p) as u64));
+                }
+                for (rank, &from) in places[..k].iter().enumerate() {
+                    let rank = rank as isize;
                     // SAFETY: positions of the outputs' layouts, and no two lines share one.
                     unsafe {
-                        *values.at((pv + rank * sv) as usize) = v;
+                        *values.at((pv + rank * sv) as usize) = element(from as usize);
                         *indices.at((pi + rank * si) as usize) = from as i64;
                     }
                 }
