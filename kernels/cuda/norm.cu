@@ -58,7 +58,7 @@ KERNEL_OF(THREADS, RESIDENT) NAME(layer_norm)(const LayerNorm p) {
 #pragma unroll 1
     for (u32 c = 0; c < chunks; c++) {
         share.chunk(c);
-        share.load(x, in, 0, v);
+        share.load(x, in, v);
 #pragma unroll
         for (u32 e = 0; e < S::N; e++) sum += v[e];
     }
@@ -68,7 +68,7 @@ KERNEL_OF(THREADS, RESIDENT) NAME(layer_norm)(const LayerNorm p) {
     for (u32 c = 0; c < chunks; c++) {
         if (chunks > 1) {
             share.chunk(c);
-            share.load(x, in, 0, v);
+            share.load(x, in, v);
         }
 #pragma unroll
         for (u32 e = 0; e < S::N; e++) {
@@ -90,7 +90,7 @@ KERNEL_OF(THREADS, RESIDENT) NAME(layer_norm)(const LayerNorm p) {
     for (u32 c = 0; c < chunks; c++) {
         if (chunks > 1) {
             share.chunk(c);
-            share.load(x, in, 0, v);
+            share.load(x, in, v);
         }
 #pragma unroll
         for (u32 e = 0; e < S::N; e++) v[e] = (v[e] - mean) * rstd;
@@ -134,8 +134,8 @@ KERNEL(THREADS) NAME(layer_norm_grad)(const LayerNormGrad p) {
     S::Values v, z;
     const auto load = [&](u32 c) {
         share.chunk(c);
-        share.load(g, in_g, 0, v);
-        share.load(x, in_x, 0, z);
+        share.load(g, in_g, v);
+        share.load(x, in_x, z);
         if (weight) scale(share, weight, v);
 #pragma unroll
         for (u32 e = 0; e < S::N; e++) z[e] = (z[e] - mean) * rstd;
@@ -288,6 +288,52 @@ KERNEL(THREADS) NAME(batch_norm_stats)(const Channels p) {
         p.second[block_x()] = all.squares;
     }
 }
+// The same of channels that lie side by side, as in [N, C]: a block takes 32 of them and a chunk of their
+// elements, neighbouring lanes neighbouring channels, and each warp four elements at a time.
+struct Beside { u32 chunk, channel; };
+DEVICE Beside beside(const Channels& p) {
+    const u32 across = (p.channels + 31) / 32, chunk = block_x() / across;
+    return {chunk, (block_x() - chunk * across) * 32 + lane_id()};
+}
+constexpr u32 ROWS = 4;
+// Calls `rows(i, n)` for the n ≤ ROWS elements from i on.
+template <class R> DEVICE void each_row(const Channels& p, Beside at, R rows) {
+    if (at.channel >= p.channels) return;
+    const u32 begin = at.chunk * p.chunk, end = min32(begin + p.chunk, p.count);
+#pragma unroll 1
+    for (u32 i = begin + warp_id() * ROWS; i < end; i += WARPS * ROWS) rows(i, min32(end - i, ROWS));
+}
+DEVICE i64 row_offset(const Channels& p, const i64 (&step)[3], u32 channel, u32 i) {
+    const u32 n = p.length.quotient(i);
+    return channel_offset(step, channel, n, i - n * p.length.size);
+}
+KERNEL(THREADS) NAME(batch_norm_stats_beside)(const Channels p) {
+    SHARED static Moments scratch[THREADS];
+    const Beside at = beside(p);
+    Moments all = {0, 0, 0};
+    each_row(p, at, [&](u32 i, u32 n) {
+        F x[ROWS], sum = 0, squares = 0;
+#pragma unroll
+        for (u32 j = 0; j < ROWS; j++) {
+            x[j] = j < n ? widen(p.x[row_offset(p, p.x_step, at.channel, i + j)]) : (F)0;
+            sum += x[j];
+        }
+        const F mean = sum / (F)n;
+#pragma unroll
+        for (u32 j = 0; j < ROWS; j++) {
+            const F d = j < n ? x[j] - mean : (F)0;
+            squares = fma(d, d, squares);
+        }
+        all = merge(all, {(F)n, mean, squares});
+    });
+    scratch[thread_x()] = all;
+    barrier();
+    if (warp_id() > 0 || at.channel >= p.channels) return;
+#pragma unroll 1
+    for (u32 w = 1; w < WARPS; w++) all = merge(all, scratch[lane_id() + 32 * w]);
+    p.first[at.channel * (u64)p.chunks + at.chunk] = all.mean;
+    p.second[at.channel * (u64)p.chunks + at.chunk] = all.squares;
+}
 // Those put together, in f64 and in order: mean and biased variance of each channel.
 KERNEL(THREADS) NAME(batch_norm_finish)(const F* means, const F* squares, F* mean, F* variance,
                                         u32 channels, u32 count, u32 chunk, u32 chunks) {
@@ -332,6 +378,33 @@ KERNEL(THREADS) NAME(batch_norm_sums)(const Channels p) {
         p.first[block_x()] = both.a;
         p.second[block_x()] = both.b;
     }
+}
+
+KERNEL(THREADS) NAME(batch_norm_sums_beside)(const Channels p) {
+    SHARED static F of_g[THREADS], of_product[THREADS];
+    const Beside at = beside(p);
+    const bool real = at.channel < p.channels;
+    const F mean = real ? p.mean[at.channel] : (F)0, rstd = real ? p.rstd[at.channel] : (F)0;
+    Pair all = {0, 0};
+    each_row(p, at, [&](u32 i, u32 n) {
+#pragma unroll
+        for (u32 j = 0; j < ROWS; j++) {
+            if (j < n) {
+                const F g = widen(p.g[row_offset(p, p.g_step, at.channel, i + j)]);
+                const F x = widen(p.x[row_offset(p, p.x_step, at.channel, i + j)]);
+                all.a += g;
+                all.b = fma(g, (x - mean) * rstd, all.b);
+            }
+        }
+    });
+    of_g[thread_x()] = all.a;
+    of_product[thread_x()] = all.b;
+    barrier();
+    if (warp_id() > 0 || !real) return;
+#pragma unroll
+    for (u32 w = 1; w < WARPS; w++) all = all + Pair{of_g[lane_id() + 32 * w], of_product[lane_id() + 32 * w]};
+    p.first[at.channel * (u64)p.chunks + at.chunk] = all.a;
+    p.second[at.channel * (u64)p.chunks + at.chunk] = all.b;
 }
 
 // What the elementwise kernels below need of each channel: the scale w·rstd and, for the gradient, the

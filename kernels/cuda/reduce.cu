@@ -17,7 +17,7 @@ typedef total<T> Total;
 struct Reduce {
     void* out;
     const T* in;
-    // Partial results, chunk by chunk for each output; written unless `second`.
+    // Partial results, those of an output side by side (for columns, those of a chunk); written unless `second`.
     void* partial;
     i64* partial_at;
     // Kept and folded dimensions, each the outermost first, of the input; steps of the output.
@@ -72,7 +72,7 @@ template <class Op> DEVICE void reduce(const Reduce& p, Op op) {
         if (p.second) {
 #pragma unroll 1
             for (u32 i = member; i < p.folded; i += members)
-                acc = Op::merge(acc, Op::load(partial, partial_at, output * (u64)p.folded + i));
+                acc = Op::merge(acc, Op::load(partial, partial_at, columns ? i * (u64)p.outputs + output : output * (u64)p.folded + i));
         } else {
             u32 begin = chunk * p.chunk, end = min32(begin + p.chunk, p.folded);
             const T* x = p.in + in;
@@ -132,7 +132,8 @@ template <class Op> DEVICE void reduce(const Reduce& p, Op op) {
         if (member != 0) return;
     }
     if (!real) return;
-    if (p.chunks > 1) Op::save(partial, partial_at, output * (u64)p.chunks + chunk, acc);
+    const u64 place = columns ? chunk * (u64)p.outputs + output : output * (u64)p.chunks + chunk;
+    if (p.chunks > 1) Op::save(partial, partial_at, place, acc);
     else op.finish(p, out, acc);
 }
 

@@ -56,7 +56,7 @@ KERNEL(THREADS) NAME(softmax)(const Lines<1> p, u32 log) {
     for (u32 c = 0; c < chunks; c++) {
         if (chunks > 1) {
             share.chunk(c);
-            share.load(x, in, 0, v);
+            share.load(x, in, v);
             if (!log)
 #pragma unroll
                 for (u32 e = 0; e < S::N; e++) v[e] = exp(v[e] - most);
@@ -85,8 +85,8 @@ KERNEL(THREADS) NAME(softmax_grad)(const Lines<2> p, u32 log) {
 #pragma unroll 1
     for (u32 c = 0; c < chunks; c++) {
         share.chunk(c);
-        share.load(y, in_y, 0, a);
-        share.load(g, in_g, 0, v);
+        share.load(y, in_y, a);
+        share.load(g, in_g, v);
 #pragma unroll
         for (u32 e = 0; e < S::N; e++) sum = fma(v[e], log ? (F)1 : a[e], sum);
     }
@@ -95,8 +95,8 @@ KERNEL(THREADS) NAME(softmax_grad)(const Lines<2> p, u32 log) {
     for (u32 c = 0; c < chunks; c++) {
         if (chunks > 1) {
             share.chunk(c);
-            share.load(y, in_y, 0, a);
-            share.load(g, in_g, 0, v);
+            share.load(y, in_y, a);
+            share.load(g, in_g, v);
         }
         if (log)
 #pragma unroll

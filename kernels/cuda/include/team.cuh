@@ -99,7 +99,16 @@ template <class T> struct Share {
         for (u32 j = 0; j < V; j++) v.at[j] = X();
         return v;
     }
-    // The chunk's elements; `fill` where there are none.
+    // The chunk's elements; zeros where there are none.
+    METHOD void load(const T* from, i64 along, Values& at) const {
+#pragma unroll
+        for (u32 k = 0; k < PARTS; k++) {
+            const Vec<T, V> v = part(from, along, k);
+#pragma unroll
+            for (u32 j = 0; j < V; j++) at[k * V + j] = widen(v.at[j]);
+        }
+    }
+    // The same; `fill` where there are none.
     METHOD void load(const T* from, i64 along, F fill, Values& at) const {
 #pragma unroll
         for (u32 k = 0; k < PARTS; k++) {

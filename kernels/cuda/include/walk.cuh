@@ -171,19 +171,55 @@ template <class T, class R, class F> DEVICE void map(const Map<2>& p, F f) {
         });
 }
 
-// Functions of many instructions: one element after the other, so that the function is there once.
-// (The host passes `vectors` = 0.)
+// Kernels without vectors. (The host passes `vectors` = 0.)
 template <int V, int K, class G> DEVICE void each_element(const Map<K>& p, G element) {
     u32 i = block_x() * (THREADS * V) + thread_x();
 #pragma unroll 1
     for (int j = 0; j < V && i < p.count; j++, i += THREADS) element(offsets(p, i));
 }
+
+// Functions of many instructions: one element of a vector after the other, so that the function is there once,
+// and what it branches to leaves loads and stores whole. `f` takes the first elements of the inputs.
+template <class T, int K, class F> DEVICE void map_long(const Map<K>& p, F f) {
+    constexpr int V = VECTOR<T>;
+    const u32 unit = p.vectors ? V : 1;
+    u32 i = block_x() * (THREADS * V / unit) + thread_x();
+#pragma unroll 1
+    for (u32 round = 0; round < V / unit && i * unit < p.count; round++, i += THREADS) {
+        const Offsets<K> o = offsets(p, i);
+        const int valid = (int)(p.count - i * unit);
+        Values<T, V> x[K];
+#pragma unroll
+        for (int k = 0; k < K; k++) {
+            if (p.vectors) x[k] = vector_of<T, V>(p, k, o.at[k + 1], valid);
+            else x[k].at[0] = value_of<T>(p, k, o.at[k + 1]);
+        }
+        // The first place has the next element, the last one the newest result.
+        compute<T> y[V];
+#pragma unroll 1
+        for (u32 e = 0; e < unit; e++) {
+            const compute<T> newest = f(x);
+#pragma unroll
+            for (int j = 1; j < V; j++) {
+                y[j - 1] = y[j];
+#pragma unroll
+                for (int k = 0; k < K; k++) x[k].at[j - 1] = x[k].at[j];
+            }
+            y[V - 1] = newest;
+        }
+        if (p.vectors) {
+            Vec<T, V> all;
+#pragma unroll
+            for (int j = 0; j < V; j++) all.at[j] = narrow<T>(y[j]);
+            store(p, o.at[0], valid, all);
+        } else {
+            ((T*)p.out)[o.at[0]] = narrow<T>(y[V - 1]);
+        }
+    }
+}
 template <class T, class F> DEVICE void map_long(const Map<1>& p, F f) {
-    each_element<VECTOR<T>>(
-        p, [&](Offsets<1> o) { ((T*)p.out)[o.at[0]] = narrow<T>(f(value_of<T>(p, 0, o.at[1]))); });
+    map_long<T, 1>(p, [=](const Values<T, VECTOR<T>> (&x)[1]) { return f(x[0].at[0]); });
 }
 template <class T, class F> DEVICE void map_long(const Map<2>& p, F f) {
-    each_element<VECTOR<T>>(p, [&](Offsets<2> o) {
-        ((T*)p.out)[o.at[0]] = narrow<T>(f(value_of<T>(p, 0, o.at[1]), value_of<T>(p, 1, o.at[2])));
-    });
+    map_long<T, 2>(p, [=](const Values<T, VECTOR<T>> (&x)[2]) { return f(x[0].at[0], x[1].at[0]); });
 }

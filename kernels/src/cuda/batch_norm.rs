@@ -8,6 +8,11 @@ use crate::{Layout, Result, Storage, Strides, View, ViewMut};
 
 /// Fewest elements of a channel that are worth a block of their own.
 const LEAST: usize = 2048;
+/// Channels of a block where they lie side by side; fewest elements of each, and fewest channels, that are worth
+/// such a block.
+const BESIDE: usize = 32;
+const LEAST_BESIDE: usize = 256;
+const FEWEST_BESIDE: usize = 8;
 
 /// `Channels` of `norm.cu`.
 #[repr(C)]
@@ -30,18 +35,34 @@ struct Channels {
 // SAFETY: the members of norm.cu in its order.
 unsafe impl Parameter for Channels {}
 
-impl Channels {
-    fn new(cx: &Context, x: &View, g: Option<&View>) -> Result<Channels> {
+/// How all elements of the channels are read once.
+struct Reading {
+    channels: Channels,
+    /// By kernels whose lanes walk neighbouring channels.
+    beside: bool,
+    blocks: u32,
+}
+
+/// Whether neighbouring channels lie side by side and elements of one do not.
+fn beside(x: &View) -> bool {
+    let (shape, strides) = (x.layout.shape(), x.layout.strides());
+    shape[1] >= FEWEST_BESIDE && strides[1] == 1 && (shape[2] == 1 || strides[2] != 1)
+}
+
+impl Reading {
+    fn new(cx: &Context, x: &View, g: Option<&View>) -> Result<Reading> {
         let (n, c, l) = (x.layout.shape()[0], x.layout.shape()[1], x.layout.shape()[2]);
         let count = n * l;
         assert!(count < 1 << 31 && c < 1 << 31, "batch norm of {c} channels of {count} elements");
+        let beside = beside(x) && g.is_none_or(beside);
+        let (groups, least) = if beside { (c.div_ceil(BESIDE), LEAST_BESIDE) } else { (c, LEAST) };
         // Two blocks for each multiprocessor.
-        let wanted = (2 * cx.driver.multiprocessors() as usize).div_ceil(c.max(1));
-        let chunk = count.div_ceil(wanted.clamp(1, count.div_ceil(LEAST).max(1))).max(1);
+        let wanted = (2 * cx.driver.multiprocessors() as usize).div_ceil(groups.max(1));
+        let chunk = count.div_ceil(wanted.clamp(1, count.div_ceil(least).max(1))).max(1);
         // So that chunks begin where vectors can.
         let chunk = chunk.next_multiple_of(4);
         let steps = |v: &View| std::array::from_fn(|d| v.layout.strides()[d] as i64);
-        Ok(Channels {
+        let channels = Channels {
             x: cx.address(x)?,
             g: g.map_or(Ok(0), |g| cx.address(g))?,
             x_step: steps(x),
@@ -55,12 +76,10 @@ impl Channels {
             rstd: 0,
             first: 0,
             second: 0,
-        })
-    }
-    fn blocks(&self) -> u32 {
-        let blocks = self.channels as u64 * self.chunks as u64;
-        assert!(blocks < 1 << 31, "batch norm of {} channels is too large for a CUDA kernel", self.channels);
-        blocks as u32
+        };
+        let blocks = groups as u64 * channels.chunks as u64;
+        assert!(blocks < 1 << 31, "batch norm of {c} channels is too large for a CUDA kernel");
+        Ok(Reading { channels, beside, blocks: blocks as u32 })
     }
 }
 
@@ -69,8 +88,8 @@ pub(super) fn stats(cx: &'static Context, x: View, mean: ViewMut, var: ViewMut) 
     if c == 0 {
         return Ok(());
     }
-    let mut p = Channels::new(cx, &x, None)?;
-    let bytes = p.blocks() as usize * compute.size();
+    let Reading { channels: mut p, beside, blocks: readers } = Reading::new(cx, &x, None)?;
+    let bytes = c * p.chunks as usize * compute.size();
     let (first, second) = (cx.alloc(bytes)?, cx.alloc(bytes)?);
     (p.first, p.second) = (first.address(), second.address());
     let mut mean = Landing::new(cx, mean, compute, side_by_side)?;
@@ -78,7 +97,8 @@ pub(super) fn stats(cx: &'static Context, x: View, mean: ViewMut, var: ViewMut) 
     let (to_mean, to_var) = (mean.address(cx)?, var.address(cx)?);
     // SAFETY: norm.cu takes a Channels with room for two numbers of each chunk, and then these.
     unsafe {
-        cx.launch(("norm", "batch_norm_stats", tag(dtype)), p.blocks(), &[arg(&p)])?;
+        let name = if beside { "batch_norm_stats_beside" } else { "batch_norm_stats" };
+        cx.launch(("norm", name, tag(dtype)), readers, &[arg(&p)])?;
         let addresses = [arg(&p.first), arg(&p.second), arg(&to_mean), arg(&to_var)];
         let numbers = [arg(&p.channels), arg(&p.count), arg(&p.chunk), arg(&p.chunks)];
         let name = ("norm", "batch_norm_finish", tag(dtype));
@@ -188,7 +208,7 @@ pub(super) fn grad(
     }
     let mean = Fitting::new(cx, mean, compute, side_by_side)?;
     let rstd = Fitting::new(cx, rstd, compute, side_by_side)?;
-    let mut p = Channels::new(cx, &x, Some(&g))?;
+    let Reading { channels: mut p, beside, blocks: readers } = Reading::new(cx, &x, Some(&g))?;
     (p.mean, p.rstd) = (mean.address(cx)?, rstd.address(cx)?);
     let layout = Layout::contiguous(&[c]);
     let mut spare_weight = spare(cx, dweight.is_some(), c, compute)?;
@@ -207,7 +227,10 @@ pub(super) fn grad(
         _ => (partial[0].address(), partial[1].address()),
     };
     // SAFETY: norm.cu takes a Channels with room for two sums of each chunk.
-    unsafe { cx.launch(("norm", "batch_norm_sums", tag(dtype)), p.blocks(), &[arg(&p)]) }?;
+    unsafe {
+        let name = if beside { "batch_norm_sums_beside" } else { "batch_norm_sums" };
+        cx.launch(("norm", name, tag(dtype)), readers, &[arg(&p)])?;
+    }
     if chunks != 1 {
         let [of_bias, of_weight] = partial.map(Storage::Cuda);
         sums(cx, &of_bias, [c, chunks], 1, dbias.view_mut())?;

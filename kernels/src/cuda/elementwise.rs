@@ -6,72 +6,60 @@ use super::launch::*;
 use crate::cpu::elementwise::scalar_bytes;
 use crate::{BinaryOp, CompareOp, DType, Result, Scalar, Src, UnaryOp, View, ViewMut};
 
-/// A kernel's name, and how many instructions it is: long ones take elements one by one.
-type Named = Option<(&'static str, Length)>;
-
-#[derive(Clone, Copy, PartialEq)]
-enum Length {
-    Short,
-    Long,
-    /// Long, and it divides, so that it takes a word for faults.
-    Divides,
-}
-use Length::*;
-
-fn unary_kernel(op: UnaryOp, dtype: DType) -> Named {
+fn unary_kernel(op: UnaryOp, dtype: DType) -> Option<&'static str> {
     use UnaryOp::*;
     if !dtype.is_float() {
         return Some(match op {
-            Sign => ("sign", Short),
-            Square => ("square", Short),
+            Sign => "sign",
+            Square => "square",
             // A rounding, or what bools do not have.
             _ if dtype == DType::Bool => return None,
-            Neg => ("neg", Short),
-            Abs => ("abs", Short),
-            Relu => ("relu", Short),
-            Clamp { .. } => ("clamp", Short),
-            Pow(_) => ("pow_number", Long),
+            Neg => "neg",
+            Abs => "abs",
+            Relu => "relu",
+            Clamp { .. } => "clamp",
+            Pow(_) => "pow_number",
             _ => return None,
         });
     }
     Some(match op {
-        Neg => ("neg", Short),
-        Abs => ("abs", Short),
-        Sign => ("sign", Short),
-        Square => ("square", Short),
-        Sqrt => ("sqrt", Short),
-        Rsqrt => ("rsqrt", Short),
-        Recip => ("recip", Short),
-        Relu => ("relu", Short),
-        LeakyRelu(_) => ("leaky_relu", Short),
-        Floor => ("floor", Short),
-        Ceil => ("ceil", Short),
-        Round => ("round", Short),
-        Trunc => ("trunc", Short),
-        Clamp { .. } => ("clamp", Short),
-        Exp => ("exp", Long),
-        Expm1 => ("expm1", Long),
-        Ln => ("ln", Long),
-        Log2 => ("log2", Long),
-        Log10 => ("log10", Long),
-        Log1p => ("log1p", Long),
-        Sin => ("sin", Long),
-        Cos => ("cos", Long),
-        Tan => ("tan", Long),
-        Asin => ("asin", Long),
-        Acos => ("acos", Long),
-        Atan => ("atan", Long),
-        Sinh => ("sinh", Long),
-        Cosh => ("cosh", Long),
-        Tanh => ("tanh", Long),
-        Erf => ("erf", Long),
-        Sigmoid => ("sigmoid", Long),
-        Gelu => ("gelu", Long),
-        GeluTanh => ("gelu_tanh", Long),
-        Silu => ("silu", Long),
-        Softplus => ("softplus", Long),
-        Elu(_) => ("elu", Long),
-        Pow(_) => ("pow_number", Long),
+        Neg => "neg",
+        Abs => "abs",
+        Sign => "sign",
+        Square => "square",
+        Sqrt => "sqrt",
+        Rsqrt => "rsqrt",
+        Recip => "recip",
+        Relu => "relu",
+        LeakyRelu(_) => "leaky_relu",
+        Floor => "floor",
+        Ceil => "ceil",
+        Round => "round",
+        Trunc => "trunc",
+        Clamp { .. } => "clamp",
+        Exp => "exp",
+        Expm1 => "expm1",
+        Ln => "ln",
+        Log2 => "log2",
+        Log10 => "log10",
+        Log1p => "log1p",
+        Sin => "sin",
+        Cos => "cos",
+        Tan => "tan",
+        Asin => "asin",
+        Acos => "acos",
+        Atan => "atan",
+        Sinh => "sinh",
+        Cosh => "cosh",
+        Tanh => "tanh",
+        Erf => "erf",
+        Sigmoid => "sigmoid",
+        Gelu => "gelu",
+        GeluTanh => "gelu_tanh",
+        Silu => "silu",
+        Softplus => "softplus",
+        Elu(_) => "elu",
+        Pow(_) => "pow_number",
     })
 }
 
@@ -118,72 +106,68 @@ pub(super) fn unary(cx: &Context, op: UnaryOp, x: Src, out: ViewMut) -> Result {
             Src::Out => Ok(()),
         };
     }
-    let (name, length) = unary_kernel(op, dtype).ok_or_else(|| cx.unsupported(op.name(), dtype))?;
+    let name = unary_kernel(op, dtype).ok_or_else(|| cx.unsupported(op.name(), dtype))?;
     let input = Operand::input(cx, x, &out, dtype.compute())?;
     let extra = extra(op, dtype);
     let vector = vector_of(dtype.size());
-    let width = if length == Short { vector } else { 1 };
-    Walk::<1, 2>::new(Operand::output(cx, &out)?, [input], Order::Any).launches(width, |map, _| {
+    Walk::<1, 2>::new(Operand::output(cx, &out)?, [input], Order::Any).launches(vector, |map, _| {
         let map = Map { extra, ..*map };
         // SAFETY: kernels of unary_*.cu take a Map<1> of views of this device's memory.
         unsafe { cx.launch(("unary", name, tag(dtype)), blocks(map.count, vector), &[arg(&map)]) }
     })
 }
 
-fn binary_kernel(op: BinaryOp, dtype: DType) -> Named {
+/// A kernel's name, and whether it divides integers: those take elements one by one, and a word for faults.
+fn binary_kernel(op: BinaryOp, dtype: DType) -> Option<(&'static str, bool)> {
     use BinaryOp::*;
     if dtype == DType::Bool {
         return Some(match op {
-            Add | Maximum | BitOr => ("bitor", Short),
-            Mul | Minimum | BitAnd => ("bitand", Short),
-            BitXor => ("bitxor", Short),
+            Add | Maximum | BitOr => ("bitor", false),
+            Mul | Minimum | BitAnd => ("bitand", false),
+            BitXor => ("bitxor", false),
             _ => return None,
         });
     }
     let float = dtype.is_float();
-    let divides = if float { Long } else { Divides };
     Some(match op {
-        Add => ("add", Short),
-        Sub => ("sub", Short),
-        Mul => ("mul", Short),
-        Maximum => ("maximum", Short),
-        Minimum => ("minimum", Short),
-        ReluGrad => ("relu_grad", Short),
-        Pow => ("pow", Long),
-        FloorDiv => ("floor_div", divides),
-        Rem => ("rem", divides),
-        Fmod => ("fmod", divides),
-        TruncDiv => ("trunc_div", if float { Short } else { Divides }),
-        Div if float => ("div", Short),
-        SigmoidGrad if float => ("sigmoid_grad", Short),
-        TanhGrad if float => ("tanh_grad", Short),
-        Atan2 if float => ("atan2", Long),
-        GeluGrad if float => ("gelu_grad", Long),
-        GeluTanhGrad if float => ("gelu_tanh_grad", Long),
-        SiluGrad if float => ("silu_grad", Long),
-        BitAnd if !float => ("bitand", Short),
-        BitOr if !float => ("bitor", Short),
-        BitXor if !float => ("bitxor", Short),
-        Shl if !float => ("shl", Short),
-        Shr if !float => ("shr", Short),
+        Add => ("add", false),
+        Sub => ("sub", false),
+        Mul => ("mul", false),
+        Maximum => ("maximum", false),
+        Minimum => ("minimum", false),
+        ReluGrad => ("relu_grad", false),
+        Pow => ("pow", false),
+        FloorDiv => ("floor_div", !float),
+        Rem => ("rem", !float),
+        Fmod => ("fmod", !float),
+        TruncDiv => ("trunc_div", !float),
+        Div if float => ("div", false),
+        SigmoidGrad if float => ("sigmoid_grad", false),
+        TanhGrad if float => ("tanh_grad", false),
+        Atan2 if float => ("atan2", false),
+        GeluGrad if float => ("gelu_grad", false),
+        GeluTanhGrad if float => ("gelu_tanh_grad", false),
+        SiluGrad if float => ("silu_grad", false),
+        BitAnd if !float => ("bitand", false),
+        BitOr if !float => ("bitor", false),
+        BitXor if !float => ("bitxor", false),
+        Shl if !float => ("shl", false),
+        Shr if !float => ("shr", false),
         _ => return None,
     })
 }
 
 pub(super) fn binary(cx: &'static Context, op: BinaryOp, a: Src, b: Src, out: ViewMut) -> Result {
     let dtype = out.dtype;
-    let (name, length) = binary_kernel(op, dtype).ok_or_else(|| cx.unsupported(op.name(), dtype))?;
+    let (name, divides) = binary_kernel(op, dtype).ok_or_else(|| cx.unsupported(op.name(), dtype))?;
     let number = dtype.compute();
     let inputs = [Operand::input(cx, a, &out, number)?, Operand::input(cx, b, &out, number)?];
-    let word = match length {
-        Divides => Some(cx.fault(Fault::ZeroDivision { op: op.name() })?),
-        _ => None,
-    };
+    let word = divides.then(|| cx.fault(Fault::ZeroDivision { op: op.name() })).transpose()?;
     let address = word.as_ref().map_or(0, Word::address);
     let vector = vector_of(dtype.size());
-    let width = if length == Short { vector } else { 1 };
+    let width = if divides { 1 } else { vector };
     Walk::<2, 3>::new(Operand::output(cx, &out)?, inputs, Order::Any).launches(width, |map, _| {
-        let (all, divides) = ([arg(map), arg(&address)], length == Divides);
+        let all = [arg(map), arg(&address)];
         // SAFETY: kernels of binary_*.cu take a Map<2> of views of this device's memory, and those that divide
         // integers the address of a word for faults.
         unsafe {

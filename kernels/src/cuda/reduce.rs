@@ -199,8 +199,9 @@ impl Reduce {
 
     /// Puts the partial results of so many chunks together.
     fn finish(self, cx: &'static Context, op: ReduceOp, dtype: DType, folded: usize, chunks: u32) -> Result {
-        let second = Reduce { second: 1, folded: chunks, chunks: 1, team: 32, ..self };
-        second.run(cx, op, dtype, folded, (self.outputs as usize).div_ceil(THREADS as usize / 32))
+        let (team, of_block) = if self.team == 0 { (0, COLUMNS) } else { (32, THREADS as usize / 32) };
+        let second = Reduce { second: 1, folded: chunks, chunks: 1, team, ..self };
+        second.run(cx, op, dtype, folded, (self.outputs as usize).div_ceil(of_block))
     }
 }
 

@@ -149,10 +149,12 @@ fn rows(list: &mut List) {
             be.reduce(ReduceOp::Sum, x.view(), axes, out.view_mut())
         });
     }
-    list.case("ArgMax f32 over columns", STREAMING, &[(SQUARE, F32), (&[512, 1], I64)], |be, o| {
-        let [x, out] = o else { unreachable!() };
-        be.reduce(ReduceOp::ArgMax, x.view(), &[1], out.view_mut())
-    });
+    for (name, axis, shape) in [("columns", 1usize, &[512usize, 1][..]), ("rows", 0, &[1, 512])] {
+        list.case(&format!("ArgMax f32 over {name}"), STREAMING, &[(SQUARE, F32), (shape, I64)], |be, o| {
+            let [x, out] = o else { unreachable!() };
+            be.reduce(ReduceOp::ArgMax, x.view(), &[axis], out.view_mut())
+        });
+    }
     list.case("running sum f32", NOTHING, &[(SQUARE, F32); 2], |be, o| {
         let [x, out] = o else { unreachable!() };
         be.scan(ScanOp::Sum, x.view(), 1, out.view_mut())
@@ -169,6 +171,23 @@ fn rows(list: &mut List) {
         let (mean, rstd) = (mean.view_mut(), rstd.view_mut());
         be.norm(NormOp::Layer { x: x.view(), weight, bias, eps: 1e-5, mean, rstd }, Some(out.view_mut()))
     });
+    for (name, shape) in [("", [64, 16, 256]), (" of [N, C]", [4096, 64, 1])] {
+        let c = &shape[1..2];
+        let batch = [(&shape[..], F32), (c, F32), (c, F32)];
+        list.case(&format!("batch norm's statistics{name} f32"), STREAMING, &batch, |be, o| {
+            let [x, mean, var] = o else { unreachable!() };
+            let (mean, var) = (mean.view_mut(), var.view_mut());
+            be.norm(NormOp::BatchStats { x: x.view(), mean, var }, None)
+        });
+        let grad = [&[(&shape[..], F32); 3][..], &[(c, F32); 5]].concat();
+        list.case(&format!("batch norm's gradient{name} f32"), STREAMING, &grad, |be, o| {
+            let [x, g, out, w, mean, rstd, dw, db] = o else { unreachable!() };
+            let (weight, mean, rstd) = (Some(w.view()), mean.view(), rstd.view());
+            let (dweight, dbias) = (Some(dw.view_mut()), Some(db.view_mut()));
+            let op = NormOp::BatchGrad { g: g.view(), x: x.view(), weight, mean, rstd, dweight, dbias };
+            be.norm(op, Some(out.view_mut()))
+        });
+    }
     list.case(
         "rows by index f32",
         STREAMING,
@@ -204,8 +223,11 @@ fn products(list: &mut List) {
     for turned in [[false, false], [false, true], [true, false]] {
         product(list, PRODUCT, F32, [512, 512, 512], turned);
     }
-    // As many blocks as an A100 holds: large tiles.
+    // As many blocks as an A100 holds: large tiles; one of them for each multiprocessor.
     product(list, PRODUCT, F32, [1536, 1536, 128], [false, false]);
+    for turned in [[false, false], [false, true], [true, false], [true, true]] {
+        product(list, PRODUCT, F32, [1664, 1024, 1024], turned);
+    }
     product(list, PRODUCT, F16, [256, 256, 256], [false, false]);
     product(list, PRODUCT, F64, [256, 256, 256], [false, false]);
     product(list, NOTHING, F32, [4, 512, 512], [false, true]);

@@ -129,7 +129,8 @@ fn batch_norm() {
     let mut rng = Numbers(42);
     for dtype in FLOATS {
         for of_weight in wide(dtype) {
-            let shapes = [[4, 5, 33], [64, 8, 1], [3, 2, 3000], [2, 3, 16], [1, 1, 2]];
+            let shapes =
+                [[4, 5, 33], [64, 8, 1], [3, 2, 3000], [2, 3, 16], [1, 1, 2], [5, 9, 70], [700, 40, 1]];
             for (i, shape) in shapes.into_iter().enumerate() {
                 let [n, c, l] = shape;
                 let mut of = |shape: &[usize], dtype| match i % 2 {
