@@ -184,6 +184,14 @@ impl Memory {
         Memory { live: BTreeMap::new(), freed: Vec::new(), next, ordinal, used: 0, total, check, table: None }
     }
 
+    /// The memory of a device whose former memory, with all that was in it, is gone.
+    pub fn follow(&mut self, before: &mut Memory) {
+        self.next = before.next;
+        self.freed = std::mem::take(&mut before.freed);
+        let rest = before.live.values().filter(|a| a.layout.is_some());
+        self.freed.extend(rest.map(|a| (a.start, a.start + a.len)));
+    }
+
     /// An address for `len` bytes; nothing is there yet.
     pub fn reserve(&mut self, len: u64) -> u64 {
         let start = self.next;

@@ -48,6 +48,7 @@ codes! {
     IllegalInstruction = 715, "CUDA_ERROR_ILLEGAL_INSTRUCTION", "an illegal instruction was encountered";
     Misaligned = 716, "CUDA_ERROR_MISALIGNED_ADDRESS", "misaligned address";
     LaunchFailed = 719, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure";
+    NotPermitted = 800, "CUDA_ERROR_NOT_PERMITTED", "operation not permitted";
     NotSupported = 801, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported";
     Unknown = 999, "CUDA_ERROR_UNKNOWN", "unknown error";
 }

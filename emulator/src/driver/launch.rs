@@ -98,30 +98,103 @@ fn best_block(
     give(block, best.1 as c_int)
 }
 
+/// `CUlaunchConfig`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct LaunchConfig {
+    /// Blocks.
+    pub grid: [u32; 3],
+    /// Threads of a block.
+    pub block: [u32; 3],
+    /// Dynamic shared memory.
+    pub shared: u32,
+    /// The stream.
+    pub stream: Handle,
+    /// What else is asked for.
+    pub attributes: *const LaunchAttribute,
+    /// How many attributes.
+    pub count: u32,
+}
+
+/// `CUlaunchAttribute`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct LaunchAttribute {
+    /// Its number.
+    pub which: u32,
+    /// Nothing.
+    pub padding: u32,
+    /// Its value.
+    pub value: [u32; 16],
+}
+
+const COOPERATIVE: u32 = 2;
+const CLUSTER: u32 = 4;
+/// Events that a launch records.
+const EVENT: u32 = 7;
+const COMPLETION: u32 = 12;
+
+type Pointers = *const *const c_void;
+
+/// Puts a kernel into a stream. What the device cannot run is refused at once.
+fn launch(
+    function: Handle,
+    grid: [u32; 3],
+    block: [u32; 3],
+    shared: u32,
+    stream: Handle,
+    (params, extra): (Pointers, Pointers),
+) -> Result<(), Code> {
+    let mut s = healthy()?;
+    let stream = s.stream(stream)?;
+    // Kernels and streams of other devices are none here.
+    let here = s.here;
+    let f = s.functions.get(&function).filter(|f| f.device == here).ok_or(Code::InvalidHandle)?;
+    if s.streams[&stream].device != here {
+        return Err(Code::InvalidHandle);
+    }
+    let (kernel, limit) = (f.kernel.clone(), f.dynamic_limit.saturating_add(f.kernel.shared_bytes()));
+    let dim = |[x, y, z]: [u32; 3]| Dim { x, y, z };
+    let (grid, block) = (dim(grid), dim(block));
+    let total = kernel.shared_bytes().saturating_add(shared);
+    if let Some(words) = s.device.refuse(&kernel, grid, block, total, limit) {
+        s.tell(&format!("the launch of {} is refused: {words}", kernel.name()));
+        return Err(Code::InvalidValue);
+    }
+    let params = arguments(kernel.params(), kernel.param_bytes, params, extra)?;
+    s.counts.launches += 1;
+    s.push(stream, LaunchWork { kernel, grid, block, dynamic: shared, limit, params }.into()).map(|_| ())
+}
+
 super::export! {
     /// Puts a kernel into a stream. What the device cannot run is refused at once.
     fn cuLaunchKernel(
         function: Handle, gx: u32, gy: u32, gz: u32, bx: u32, by: u32, bz: u32, shared: u32, stream: Handle,
         params: *const *const c_void, extra: *const *const c_void
     ) {
-        let mut s = healthy()?;
-        let stream = s.stream(stream)?;
-        // Kernels and streams of other devices are none here.
-        let here = s.here;
-        let f = s.functions.get(&function).filter(|f| f.device == here).ok_or(Code::InvalidHandle)?;
-        if s.streams[&stream].device != here {
-            return Err(Code::InvalidHandle);
-        }
-        let (kernel, limit) = (f.kernel.clone(), f.dynamic_limit.saturating_add(f.kernel.shared_bytes()));
-        let (grid, block) = (Dim { x: gx, y: gy, z: gz }, Dim { x: bx, y: by, z: bz });
-        let total = kernel.shared_bytes().saturating_add(shared);
-        if let Some(words) = s.device.refuse(&kernel, grid, block, total, limit) {
-            s.tell(&format!("the launch of {} is refused: {words}", kernel.name()));
+        launch(function, [gx, gy, gz], [bx, by, bz], shared, stream, (params, extra))
+    }
+    /// As `cuLaunchKernel`, described by a structure. Clusters and cooperation are not supported; other attributes have no effect.
+    fn cuLaunchKernelEx(config: *const LaunchConfig, function: Handle, params: *const *const c_void, extra: *const *const c_void) {
+        if config.is_null() {
             return Err(Code::InvalidValue);
         }
-        let params = arguments(kernel.params(), kernel.param_bytes, params, extra)?;
-        s.counts.launches += 1;
-        s.push(stream, LaunchWork { kernel, grid, block, dynamic: shared, limit, params }.into()).map(|_| ())
+        // SAFETY: the caller points to a description.
+        let c = unsafe { config.read() };
+        if c.attributes.is_null() && c.count > 0 {
+            return Err(Code::InvalidValue);
+        }
+        for k in 0..c.count as usize {
+            // SAFETY: the caller gives so many attributes.
+            let a = unsafe { c.attributes.add(k).read() };
+            match a.which {
+                COOPERATIVE if a.value[0] != 0 => return Err(Code::NotSupported),
+                CLUSTER if a.value[..3] != [1, 1, 1] => return Err(Code::NotSupported),
+                EVENT | COMPLETION => return Err(Code::NotSupported),
+                _ => {}
+            }
+        }
+        launch(function, c.grid, c.block, c.shared, c.stream, (params, extra))
     }
     /// Blocks run one after another here, so they cannot wait for each other.
     fn cuLaunchCooperativeKernel(

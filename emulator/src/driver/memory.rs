@@ -99,7 +99,7 @@ impl State {
         Ok(())
     }
 
-    fn copy_to_device(
+    pub(super) fn copy_to_device(
         &mut self,
         to: u64,
         from: *const c_void,
@@ -125,7 +125,13 @@ impl State {
     }
 
     /// Copies to pinned memory wait; those to pageable memory are done when the call returns.
-    fn copy_to_host(&mut self, to: *mut c_void, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
+    pub(super) fn copy_to_host(
+        &mut self,
+        to: *mut c_void,
+        from: u64,
+        bytes: usize,
+        stream: Handle,
+    ) -> Result<(), Code> {
         self.counts.to_host += 1;
         self.counts.to_host_bytes += bytes as u64;
         if bytes == 0 {
@@ -149,7 +155,7 @@ impl State {
         (0..self.units.len()).for_each(|device| self.on(device, State::run_all));
     }
 
-    fn on_device(&mut self, to: u64, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
+    pub(super) fn on_device(&mut self, to: u64, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
         self.counts.on_device += 1;
         if bytes == 0 {
             return Ok(());
@@ -170,7 +176,7 @@ impl State {
         Ok(())
     }
 
-    fn any(&mut self, to: u64, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
+    pub(super) fn any(&mut self, to: u64, from: u64, bytes: usize, stream: Handle) -> Result<(), Code> {
         // Addresses of the device are larger than any of the host.
         const DEVICE: u64 = 1 << 52;
         match (to >= DEVICE, from >= DEVICE) {
@@ -181,7 +187,7 @@ impl State {
         }
     }
 
-    fn fill(&mut self, to: u64, pattern: &[u8], count: usize, stream: Handle) -> Result<(), Code> {
+    pub(super) fn fill(&mut self, to: u64, pattern: &[u8], count: usize, stream: Handle) -> Result<(), Code> {
         self.counts.fills += 1;
         let bytes = count.checked_mul(pattern.len()).ok_or(Code::InvalidValue)?;
         if !to.is_multiple_of(pattern.len() as u64) {
@@ -196,7 +202,7 @@ impl State {
 }
 
 /// A call that waits for what it started in the default stream.
-fn waiting(f: impl FnOnce(&mut State) -> Result<(), Code>) -> Result<(), Code> {
+pub(super) fn waiting(f: impl FnOnce(&mut State) -> Result<(), Code>) -> Result<(), Code> {
     let mut s: Locked = healthy()?;
     f(&mut s)?;
     s.counts.synchronisations += 1;

@@ -24,7 +24,7 @@ impl State {
     }
 }
 
-fn load_image(module: *mut Handle, image: *const c_void) -> Result<(), Code> {
+pub(super) fn load_image(module: *mut Handle, image: *const c_void) -> Result<(), Code> {
     let mut s = healthy()?;
     let Ok(source) = text(image as *const c_char) else {
         s.tell("the module is no PTX text; cubins cannot be emulated");
@@ -38,14 +38,58 @@ fn load_image(module: *mut Handle, image: *const c_void) -> Result<(), Code> {
     give(module, handle)
 }
 
+/// Writes what was wrong with the module into the buffer that the caller gave for the compiler's
+/// errors; the buffers' sizes become the lengths of what is in them.
+pub(super) fn jit_log(n: u32, options: *const u32, values: *mut *mut c_void, failed: bool) {
+    const INFO: (u32, u32) = (3, 4);
+    const ERRORS: (u32, u32) = (5, 6);
+    if options.is_null() || values.is_null() {
+        return;
+    }
+    let report = super::state::initialised().map(|s| s.report.clone()).unwrap_or_default();
+    // SAFETY: the caller gives `n` options and a value to each.
+    let at = |option: u32| (0..n as usize).find(|&k| unsafe { options.add(k).read() } == option);
+    for ((buffer, size), words) in [(INFO, ""), (ERRORS, if failed { report.as_str() } else { "" })] {
+        let (Some(buffer), Some(size)) = (at(buffer), at(size)) else { continue };
+        // SAFETY: as above; the size is the value itself, and the buffer has so many bytes.
+        unsafe {
+            let (to, room) =
+                (values.add(buffer).read() as *mut u8, values.add(size).read() as usize as u32 as usize);
+            if to.is_null() || room == 0 {
+                continue;
+            }
+            let len = words.len().min(room - 1);
+            std::ptr::copy_nonoverlapping(words.as_ptr(), to, len);
+            to.add(len).write(0);
+            values.add(size).write(len as *mut c_void);
+        }
+    }
+}
+
+/// The handle of a module's kernel, always the same one.
+pub(super) fn function(s: &mut State, module: Handle, name: &str) -> Result<Handle, Code> {
+    let m = s.modules.get(&module).ok_or(Code::InvalidHandle)?;
+    let (kernel, device) = (m.module.kernel(name).ok_or(Code::NotFound)?, m.device);
+    let known =
+        s.functions.iter().find(|(_, f)| f.module == module && f.kernel.name() == name).map(|(&h, _)| h);
+    Ok(known.unwrap_or_else(|| {
+        let handle = s.handle();
+        let dynamic_limit = Profile::SHARED_PER_BLOCK.saturating_sub(kernel.shared_bytes());
+        s.functions.insert(handle, Function { kernel, module, device, dynamic_limit });
+        handle
+    }))
+}
+
 super::export! {
     /// Loads PTX text.
     fn cuModuleLoadData(module: *mut Handle, image: *const c_void) {
         load_image(module, image)
     }
-    /// As `cuModuleLoadData`; options of the compiler have no effect.
-    fn cuModuleLoadDataEx(module: *mut Handle, image: *const c_void, _n: u32, _options: *mut u32, _values: *mut *mut c_void) {
-        load_image(module, image)
+    /// As `cuModuleLoadData`. Of the compiler's options only its logs have an effect.
+    fn cuModuleLoadDataEx(module: *mut Handle, image: *const c_void, n: u32, options: *mut u32, values: *mut *mut c_void) {
+        let result = load_image(module, image);
+        jit_log(n, options, values, result.is_err());
+        result
     }
     /// Loads a PTX file.
     fn cuModuleLoad(module: *mut Handle, name: *const c_char) {
@@ -68,17 +112,7 @@ super::export! {
     }
     /// A kernel of a module.
     fn cuModuleGetFunction(function: *mut Handle, module: Handle, name: *const c_char) {
-        let mut s = healthy()?;
-        let name = text(name)?;
-        let m = s.modules.get(&module).ok_or(Code::InvalidHandle)?;
-        let (kernel, device) = (m.module.kernel(name).ok_or(Code::NotFound)?, m.device);
-        let known = s.functions.iter().find(|(_, f)| f.module == module && f.kernel.name() == name).map(|(&h, _)| h);
-        let handle = known.unwrap_or_else(|| {
-            let handle = s.handle();
-            let dynamic_limit = Profile::SHARED_PER_BLOCK.saturating_sub(kernel.shared_bytes());
-            s.functions.insert(handle, Function { kernel, module, device, dynamic_limit });
-            handle
-        });
+        let handle = self::function(&mut *healthy()?, module, text(name)?)?;
         give(function, handle)
     }
     /// A variable of a module.

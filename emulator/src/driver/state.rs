@@ -9,7 +9,7 @@ use crate::exec::Dim;
 use crate::memory::{DEVICES, device_of};
 use crate::options::{Options, understood};
 use crate::profile::Profile;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::c_int;
 use std::io::Write;
@@ -120,6 +120,7 @@ fn cell() -> &'static Mutex<Option<State>> {
 }
 
 thread_local! {
+    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
     static CURRENT: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -151,8 +152,19 @@ pub(super) fn initialise() {
     }
 }
 
+/// Runs a function of the host that a stream has come to. It may not use the driver, whose state is
+/// locked; a call that it makes says so.
+pub(super) fn in_callback(f: impl FnOnce()) {
+    let outer = IN_CALLBACK.replace(true);
+    f();
+    IN_CALLBACK.set(outer);
+}
+
 /// The state after `cuInit`; it acts on the current context's device, if there is one.
 pub(super) fn initialised() -> Result<Locked, Code> {
+    if IN_CALLBACK.get() {
+        return Err(Code::NotPermitted);
+    }
     let mut guard = cell().lock().unwrap_or_else(|e| e.into_inner());
     let state = guard.as_mut().ok_or(Code::NotInitialised)?;
     let context = current(|c| c.last().copied()).and_then(|handle| state.contexts.get(&handle));
@@ -274,7 +286,10 @@ impl State {
         self.functions.retain(|_, f| f.device != here);
         let pinned: Vec<usize> = self.pinned.iter().filter(|p| p.1.device == here).map(|p| *p.0).collect();
         pinned.into_iter().for_each(|start| self.unpin(start));
-        self.units[here] = Unit::new(here);
+        // Addresses are never used twice, so that one of an ended context is known for what it is.
+        let unit = Unit::new(here);
+        unit.device.memory().follow(&mut self.device.memory());
+        self.units[here] = unit;
         self.mutant_seen = false;
     }
 

@@ -208,7 +208,7 @@ impl State {
             }
             Work::Wait(..) => Ok(()),
             Work::Call(f, data) => {
-                f(data.0 as *mut c_void);
+                super::state::in_callback(|| f(data.0 as *mut c_void));
                 Ok(())
             }
         };
@@ -272,6 +272,15 @@ fn create(stream: *mut Handle, flags: u32) -> Result<(), Code> {
     give(stream, handle)
 }
 
+/// `CUstreamCallback`.
+pub type Callback = extern "C" fn(Handle, u32, *mut c_void);
+
+extern "C" fn call_back(data: *mut c_void) {
+    // SAFETY: `cuStreamAddCallback` boxed it, for one call.
+    let called = unsafe { Box::from_raw(data as *mut (Callback, Handle, usize)) };
+    (called.0)(called.1, 0, called.2 as *mut c_void)
+}
+
 super::export! {
     /// A new stream; flag 1 makes it independent of the default stream.
     fn cuStreamCreate(stream: *mut Handle, flags: u32) {
@@ -329,6 +338,28 @@ super::export! {
         let mut s = healthy()?;
         let f = f.ok_or(Code::InvalidValue)?;
         s.push(stream, Work::Call(f, HostPtr(data as usize))).map(|_| ())
+    }
+    /// Calls a function of the host in a stream's order, with the stream and what has happened to it.
+    fn cuStreamAddCallback(stream: Handle, f: Option<Callback>, data: *mut c_void, _flags: u32) {
+        let mut s = healthy()?;
+        let called = Box::new((f.ok_or(Code::InvalidValue)?, stream, data as usize));
+        s.stream(stream)?;
+        s.push(stream, Work::Call(call_back, HostPtr(Box::into_raw(called) as usize))).map(|_| ())
+    }
+    /// There is one priority.
+    fn cuStreamGetPriority(stream: Handle, priority: *mut c_int) {
+        healthy()?.stream(stream)?;
+        give(priority, 0)
+    }
+    /// The context of a stream.
+    fn cuStreamGetCtx(stream: Handle, context: *mut Handle) {
+        healthy()?.stream(stream)?;
+        give(context, super::state::current(|c| c.last().copied().unwrap_or(0)))
+    }
+    /// A number that no other stream has.
+    fn cuStreamGetId(stream: Handle, id: *mut u64) {
+        let s = healthy()?;
+        give(id, s.stream(stream)? as u64)
     }
     /// The flags of a stream.
     fn cuStreamGetFlags(stream: Handle, flags: *mut u32) {

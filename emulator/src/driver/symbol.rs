@@ -7,17 +7,19 @@ use std::ffi::{c_char, c_int, c_void};
 pub(super) type Export = (&'static str, *const c_void);
 
 /// All exported functions, by the module that has them.
-const ALL: [&[Export]; 12] = [
+const ALL: [&[Export]; 14] = [
     super::context::EXPORTS,
     super::device::EXPORTS,
     super::error::EXPORTS,
     super::event::EXPORTS,
     super::launch::EXPORTS,
+    super::library::EXPORTS,
     super::memory::EXPORTS,
     super::module::EXPORTS,
     super::pointer::EXPORTS,
     super::pool::EXPORTS,
     super::own::EXPORTS,
+    super::plane::EXPORTS,
     super::stream::EXPORTS,
     EXPORTS,
 ];

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::{Mutex, MutexGuard};
 
-const PTX: &str = "
+pub const PTX: &str = "
 .version 7.0
 .target sm_75
 .address_size 64
@@ -21,9 +21,9 @@ st.global.u32 [%rd3], %r4; ret; }
 ";
 
 /// One test at a time, each with a fresh primary context that is current.
-struct Driver(#[allow(dead_code)] MutexGuard<'static, ()>, Handle);
+pub struct Driver(#[allow(dead_code)] MutexGuard<'static, ()>, pub Handle);
 
-fn driver() -> Driver {
+pub fn driver() -> Driver {
     static LOCK: Mutex<()> = Mutex::new(());
     let guard = LOCK.lock().unwrap_or_else(|e| e.into_inner());
     let mut context = 0;

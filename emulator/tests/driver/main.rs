@@ -6,4 +6,5 @@
 
 mod api;
 mod devices;
+mod more;
 mod program;
