@@ -251,3 +251,12 @@ fn files_that_are_missing_damaged_or_unknown() {
     let nowhere = dir.path().join("no/such/folder.safetensors");
     assert_snapshot!(text(io::save(&dict, nowhere).unwrap_err()), @"[dir]/no/such/folder.safetensors: cannot create a file in its folder: No such file or directory (os error 2)");
 }
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn cuda_that_is_not_compiled_in() {
+    let error = Tensor::ones(2).try_to_device(Device::Cuda(0)).unwrap_err().to_string();
+    let why = "device cuda:0 is not available: taper was built without its feature \"cuda\"";
+    assert_eq!(error, format!("to_device: {why}"));
+    assert_eq!((Device::cuda(0).unwrap_err().to_string().as_str(), Device::cuda_count()), (why, 0));
+}

@@ -19,6 +19,7 @@ mod device;
 mod dtype;
 mod error;
 mod layout;
+mod naming;
 pub mod random;
 mod view;
 
@@ -29,4 +30,5 @@ pub use device::{Device, ParseDeviceError, Storage};
 pub use dtype::{DType, Element, Scalar, bf16, f16};
 pub use error::{Error, Result};
 pub use layout::{Dims, Layout, Strides, broadcast_shapes, collapse, contiguous_strides, dims};
+pub use naming::working_for;
 pub use view::{Src, View, ViewMut};

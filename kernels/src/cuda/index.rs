@@ -29,7 +29,7 @@ impl Indexed {
         dim: usize,
         index: &Layout,
     ) -> Result<(Self, Word<'static>)> {
-        let size = of.shape()[dim];
+        let (size, op) = (of.shape()[dim], crate::naming::operation(op));
         let word = cx.fault(Fault::Index { op, dim, size, index: index.clone() })?;
         let fault = word.address();
         Ok((Indexed { step: of.strides()[dim] as i64, size: size as i64, fault }, word))

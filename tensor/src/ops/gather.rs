@@ -6,7 +6,7 @@ use crate::error::{Error, Result, ok};
 use crate::operand::Operand;
 use crate::tensor::Tensor;
 use taper_autograd::{Value, op};
-use taper_kernels::{DType, Dims, GatherOp, Layout, ReduceOp, ScatterOp, Src, broadcast_shapes};
+use taper_kernels::{DType, Dims, GatherOp, Layout, ReduceOp, ScatterOp, Src, broadcast_shapes, working_for};
 
 /// The name of `x[…]` in messages and on the tape.
 pub(super) const NAME_INDEX: &str = "index";
@@ -225,7 +225,7 @@ impl Tensor {
             }
             Operand::Scalar(s) => ScatterOp::Scatter { index: i, src: Src::Scalar(*s), dim: dim_of_kernel },
         };
-        backend.scatter(kernel, out).map_err(Error::kernel(name))?;
+        working_for(name, || backend.scatter(kernel, out)).map_err(Error::kernel(name))?;
         let o = op(name, y);
         let o = if add {
             o.wrt_same(self)
@@ -400,7 +400,8 @@ impl Tensor {
         let mut shape: Dims = index.shape().into();
         shape.push(size);
         let y = weight.produce_like(name, &[flat.numel(), size], weight.dtype(), |b, out| {
-            b.gather(GatherOp::Select { x: weight.as_view(), index: flat.as_view(), dim: 0 }, out)
+            let rows = GatherOp::Select { x: weight.as_view(), index: flat.as_view(), dim: 0 };
+            working_for(name, || b.gather(rows, out))
         })?;
         let meta = weight.meta();
         let rule = || {

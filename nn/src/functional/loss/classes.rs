@@ -4,7 +4,7 @@ use super::reduce;
 use crate::loss::{CrossEntropyLoss, CrossEntropyLossOptions, NLLLoss, NLLLossOptions, Reduction};
 use std::ops::{AddAssign, Neg};
 use taper_tensor::autograd::op;
-use taper_tensor::{DType, Device, Tensor};
+use taper_tensor::{DType, Device, Tensor, kernels::working_for};
 
 /// Mean of `−ln softmax(scores)[class]`: scores `[N, C]` (or `[C]`, or `[N, C, d₁, …]`), targets are
 /// classes (integers) `[N]` (`[]`, `[N, d₁, …]`), or probabilities of the scores' shape.
@@ -96,7 +96,8 @@ pub fn nll_loss_with(logs: &Tensor, target: &Tensor, options: &NLLLossOptions) -
 #[track_caller]
 fn nll(logs: &Tensor, targets: &Targets, weight: Option<&Tensor>, reduction: Reduction) -> Tensor {
     let dim = class_dim(logs);
-    let losses = -logs.gather(dim, &targets.classes.unsqueeze(dim)).squeeze(dim);
+    let classes = targets.classes.unsqueeze(dim);
+    let losses = -working_for(targets.name, || logs.gather(dim, &classes)).squeeze(dim);
     let losses = match weight {
         Some(w) => losses * targets.weights(w),
         None => losses,
@@ -142,6 +143,8 @@ fn check_scores(name: &str, scores: &Tensor, weight: Option<&Tensor>) {
 
 /// Targets that were checked.
 struct Targets {
+    /// The loss.
+    name: &'static str,
     /// i64, with class 0 where the target is ignored.
     classes: Tensor,
     /// Whether to ignore each; empty where none is, and on other devices than the CPU.
@@ -152,7 +155,13 @@ struct Targets {
 
 impl Targets {
     #[track_caller]
-    fn new(name: &str, scores: &Tensor, target: &Tensor, ignore_index: i64, probabilities: bool) -> Targets {
+    fn new(
+        name: &'static str,
+        scores: &Tensor,
+        target: &Tensor,
+        ignore_index: i64,
+        probabilities: bool,
+    ) -> Targets {
         let mut expected = scores.shape().to_vec();
         let count = expected.remove(class_dim(scores) as usize) as i64;
         if !target.dtype().is_int() || target.shape() != expected {
@@ -172,6 +181,7 @@ impl Targets {
             let classes = target.detach().to_dtype(DType::I64);
             let mask = classes.eq(ignore_index);
             return Targets {
+                name,
                 classes: classes.masked_fill(&mask, 0i64),
                 ignored: Vec::new(),
                 mask: Some(mask),
@@ -188,11 +198,11 @@ impl Targets {
         }
         if !classes.contains(&ignore_index) {
             let classes = target.detach().to_dtype(DType::I64);
-            return Targets { classes, ignored: Vec::new(), mask: None };
+            return Targets { name, classes, ignored: Vec::new(), mask: None };
         }
         let ignored = classes.iter().map(|&c| c == ignore_index).collect();
         classes.iter_mut().filter(|c| **c == ignore_index).for_each(|c| *c = 0);
-        Targets { classes: Tensor::from_vec(classes, target.shape()), ignored, mask: None }
+        Targets { name, classes: Tensor::from_vec(classes, target.shape()), ignored, mask: None }
     }
 
     /// Zeros where the target is ignored.

@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 use plan::Plan;
 use std::sync::Arc;
 use taper_autograd::{Value, needs_grad, op};
-use taper_kernels::{DType, Dims, GatherOp, Layout, ScatterOp, View, ViewMut};
+use taper_kernels::{DType, Dims, GatherOp, Layout, ScatterOp, View, ViewMut, working_for};
 
 impl Tensor {
     /// A part of the tensor (`x[…]`): integers, ranges (`1..3`, `..-1`, `..`), [`Slice`]s with steps,
@@ -156,7 +156,7 @@ impl Tensor {
         let (layout, dim, index) = plan.slices(self.layout());
         let y = ok(self.produce_like(NAME, &plan.flat_shape(), self.dtype(), |b, out| {
             let x = View::new(self.storage(), self.dtype(), &layout);
-            b.gather(GatherOp::Select { x, index: index.as_view(), dim }, out)
+            working_for(NAME, || b.gather(GatherOp::Select { x, index: index.as_view(), dim }, out))
         }));
         let rule = || {
             let (plan, meta) = (plan.clone(), self.meta());

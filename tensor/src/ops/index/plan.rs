@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::ops::gather::{NAME_INDEX as NAME, positions};
 use crate::ops::view::resolve_slice;
 use crate::tensor::Tensor;
-use taper_kernels::{DType, Device, Dims, Layout, Strides, broadcast_shapes};
+use taper_kernels::{DType, Device, Dims, Layout, Strides, broadcast_shapes, working_for};
 
 enum Step {
     Select(usize, usize),
@@ -46,8 +46,8 @@ impl Plan {
         if items.iter().filter(|i| matches!(i, IndexItem::Ellipsis)).count() > 1 {
             return Err(Error::index(NAME, "only one ellipsis can stand in an index"));
         }
-        let mut r =
-            Resolver { x, shape: x.shape().into(), dim: 0, source: 0, steps: vec![], indexed: vec![] };
+        let shape = x.shape().into();
+        let mut r = Resolver { x, shape, dim: 0, source: 0, steps: vec![], indexed: vec![], unseen: vec![] };
         for item in items {
             match item {
                 IndexItem::Int(i) => r.select(*i as i64)?,
@@ -136,6 +136,8 @@ struct Resolver<'a> {
     source: usize,
     steps: Vec<Step>,
     indexed: Vec<(usize, Tensor)>,
+    /// Of `indexed`, what nobody has looked at (on other devices than the CPU), and of which dimension it is.
+    unseen: Vec<(usize, usize)>,
 }
 
 impl Resolver<'_> {
@@ -190,6 +192,7 @@ impl Resolver<'_> {
         if t.device() != Device::Cpu {
             // The kernel finds what is out of range, so that nothing waits for it here.
             let counted = Tensor::where_(&t.lt(0), &t + n, &t);
+            self.unseen.push((self.indexed.len(), self.source));
             self.indexed.push((self.dim, counted));
             self.dim += 1;
             self.source += 1;
@@ -235,7 +238,21 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Plan> {
+    #[track_caller]
+    fn finish(mut self) -> Result<Plan> {
+        // Positions in several dimensions become one number each, which would hide that one of them is out of range:
+        // so each is looked up among those that there are, and is 0 where it is none.
+        if self.indexed.len() > 1 {
+            for (k, source) in std::mem::take(&mut self.unseen) {
+                let given = &self.indexed[k].1;
+                let mut shape: Dims = Dims::from_elem(1, source);
+                shape.push(self.x.shape()[source]);
+                let there = Tensor::arange_with(0, shape[source] as i64, 1, (DType::I64, given.device()));
+                let flat = given.reshape_to(&[given.numel()]);
+                let look = || there.reshape_to(&shape).try_index_select(source as isize, &flat);
+                self.indexed[k].1 = working_for(NAME, look)?.reshape_to(given.shape());
+            }
+        }
         let mut positions = Dims::new();
         for (_, t) in &self.indexed {
             positions = broadcast_shapes(&positions, t.shape()).ok_or_else(|| {
