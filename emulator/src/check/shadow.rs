@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     /// A write; `true` where it leaves the value as it was.
     Write(bool),
     Atomic,
+    /// A read for a `cas` to compare with: it may find an old value, so it does not race with atomics.
+    Guess,
     /// A strong read (`volatile`, `relaxed`, `acquire`): it does not race with strong writes.
     Peek,
     /// A strong write.
@@ -197,9 +199,9 @@ fn step(e: &mut Entry, kind: Kind, who: Who, order: &Order, logs: &Logs) -> Resu
             e.warps = if same_time { e.warps | 1 << who.warp() } else { 1 << who.warp() };
             e.read = who;
         }
-        Kind::Peek => {
+        Kind::Peek | Kind::Guess => {
             if !e.strong && write_clash() {
-                return clash("a strong read", "write", e.write);
+                return clash(if kind == Kind::Guess { "a read" } else { "a strong read" }, "write", e.write);
             }
         }
         Kind::Write(same_value) => {

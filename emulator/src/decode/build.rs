@@ -345,7 +345,7 @@ impl<'a> Builder<'a> {
             Operand::Integer(v) => Reg::D(self.constant_d(*v as u64)),
             other => return Err(format!("{other:?} is no address")),
         };
-        Ok(Access { space, base, offset: *offset, bytes, signed, regs, sync: Sync::default() })
+        Ok(Access { space, base, offset: *offset, bytes, signed, regs, sync: Sync::default(), guess: false })
     }
 
     /// A new piece of every thread's local memory.

@@ -1,6 +1,7 @@
 //! Kernels and modules: the decoder's results.
 
 use super::build::{Builder, Frame, Special, operand};
+use super::guess::Guesses;
 use super::op::{Class, Inst, Op};
 use crate::PtxError;
 use crate::exec::regs::Regs;
@@ -173,6 +174,7 @@ struct Decoder<'a> {
     shared: u64,
     places: Vec<(u32, u32, u32)>,
     calls: Vec<String>,
+    guesses: Guesses,
     mutation: Option<&'a Mutation>,
     /// The instruction that was changed.
     mutant: Option<u32>,
@@ -227,6 +229,7 @@ impl<'a> Decoder<'a> {
             shared,
             places: Vec::new(),
             calls: Vec::new(),
+            guesses: Guesses::default(),
         };
         for (what, bytes, most) in [("shared memory", shared, 1 << 20), ("parameters", at, 32764)] {
             if bytes > most {
@@ -234,6 +237,7 @@ impl<'a> Decoder<'a> {
             }
         }
         d.function(f, HashMap::new())?;
+        d.guesses.mark(&mut d.b.code);
         if d.b.local > 512 << 10 {
             return Err((f.line, format!("{} bytes of local memory where 512 KiB are possible", d.b.local)));
         }
@@ -415,6 +419,12 @@ impl<'a> Decoder<'a> {
             }
             _ => super::decode(&mut self.b, i).map_err(at)?,
         };
+        if let ("mov", [Operand::Name(to), Operand::Name(from)]) = (i.base.as_str(), i.operands.as_slice())
+            && let (Some(to), Some(from)) = (self.b.register(to), self.b.register(from))
+        {
+            self.guesses.copy(to, from);
+        }
+        self.guesses.note(index, &op);
         self.b.code.push(Inst { op, guard, leader: false, class, line: i.line, place });
         Ok(())
     }

@@ -8,6 +8,7 @@ mod build;
 mod convert;
 mod eight;
 mod float;
+mod guess;
 mod int;
 mod kernel;
 mod logic;

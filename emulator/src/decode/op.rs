@@ -37,6 +37,8 @@ pub(crate) struct Access {
     pub signed: bool,
     pub regs: Vec<Reg>,
     pub sync: Sync,
+    /// A load whose value is only what a `cas` expects to find: it may be out of date.
+    pub guess: bool,
 }
 
 impl Access {

@@ -10,7 +10,11 @@ use crate::memory::raw;
 impl Worker<'_> {
     #[inline(always)]
     pub(super) fn load(&mut self, w: &mut Warp, a: &Access, m: u32) -> Run<()> {
-        let kind = if a.sync.strong { Kind::Peek } else { Kind::Read };
+        let kind = match (a.sync.strong, a.guess) {
+            (true, _) => Kind::Peek,
+            (false, true) => Kind::Guess,
+            (false, false) => Kind::Read,
+        };
         self.resolve(w, a, a.total(), m, kind)?;
         let host = &self.targets.host;
         for (k, &reg) in a.regs.iter().enumerate() {

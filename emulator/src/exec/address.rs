@@ -184,7 +184,7 @@ impl Worker<'_> {
         kind: Kind,
     ) -> Run<usize> {
         let verb = match kind {
-            Kind::Read | Kind::Peek => "read",
+            Kind::Read | Kind::Peek | Kind::Guess => "read",
             Kind::Write(_) | Kind::Post => "write",
             Kind::Atomic => "atomic",
         };

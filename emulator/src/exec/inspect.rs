@@ -44,7 +44,7 @@ impl Worker<'_> {
                 self.counts.shared_ideal += ideal;
             }
             Space::Global => {
-                let r = if matches!(kind, Kind::Read | Kind::Peek) {
+                let r = if matches!(kind, Kind::Read | Kind::Peek | Kind::Guess) {
                     &mut self.counts.global_loads
                 } else {
                     &mut self.counts.global_stores

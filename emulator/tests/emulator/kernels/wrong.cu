@@ -474,3 +474,10 @@ KERNEL void NAME(shared_vector_store)(const int *in, int *out, int n) {
     barrier();
     out[tx()] = p[4 * (31 - tx())];
 }
+
+//= race 2 64 0 128 unordered
+KERNEL void NAME(maximum_of_squares)(const int *in, int *out, int n) {
+    int mine = in[bx() * 64 + tx()], old = out[0]; // BUG
+    IF(if (old < mine * mine) out[0] = mine * mine, ); // BUG
+    IF(, int seen; do { seen = old; old = __nvvm_atom_cas_gen_i(out, seen, seen < mine * mine ? mine * mine : seen); } while (old != seen));
+}
