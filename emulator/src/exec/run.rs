@@ -249,21 +249,30 @@ impl Worker<'_> {
         if m == w.live && w.mask == m {
             return Ok(Some(m));
         }
-        self.gather_slowly(w, m, need(w))
+        let need = need(w);
+        self.gather_slowly(w, m, |_, _| need)
     }
 
     #[cold]
-    fn gather_slowly(&mut self, w: &mut Warp, m: u32, need: u32) -> Run<Option<u32>> {
+    fn gather_slowly(
+        &mut self,
+        w: &mut Warp,
+        m: u32,
+        need: impl Fn(&Warp, usize) -> u32,
+    ) -> Run<Option<u32>> {
         // Lanes whose predicate is false go on without the others.
         w.add(w.pc + 1, w.mask & !m, false);
         w.mask = m;
         w.absorb(true);
-        let missing = need & w.live & !w.mask;
-        if missing == 0 {
-            return Ok(Some(w.mask));
+        // Lanes with different masks do not wait for each other.
+        let (pc, here) = (w.pc, w.mask);
+        let complete = |lane: &usize| need(w, *lane) & w.live & !here == 0;
+        let ready = super::regs::lanes(here).filter(complete).fold(0u32, |all, lane| all | 1 << lane);
+        w.add(pc, here & !ready, true);
+        w.mask = ready;
+        if ready != 0 {
+            return Ok(Some(ready));
         }
-        let (pc, mask) = (w.pc, w.mask);
-        w.add(pc, mask, true);
         self.resume(w)?;
         Ok(None)
     }
@@ -281,7 +290,6 @@ impl Worker<'_> {
 
     #[cold]
     fn gather_mask_slowly(&mut self, w: &mut Warp, m: u32, mask: u32) -> Run<Option<u32>> {
-        let need = super::regs::lanes(m).fold(0, |all, lane| all | w.regs.w[mask as usize].0[lane]);
         if self.check.is_some() {
             for lane in super::regs::lanes(m) {
                 let named = w.regs.w[mask as usize].0[lane];
@@ -296,7 +304,7 @@ impl Worker<'_> {
                 return Err(self.fault(w, FaultKind::Mask, what, lane as u32));
             }
         }
-        self.gather_slowly(w, m, need)
+        self.gather_slowly(w, m, |w, lane| w.regs.w[mask as usize].0[lane])
     }
 
     /// `bar.warp.sync` by lanes that have all arrived; each belongs to the group its mask names.

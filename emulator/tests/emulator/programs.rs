@@ -199,3 +199,34 @@ ld.u32 %r1, [%rd2]; ld.u32 %r2, [%rd3]; ld.u32 %r3, [%rd4]; ld.u32 %r4, [%rd5];
 st.global.v4.u32 [%rd1], {%r1, %r2, %r3, %r4}; ret; }");
     assert_eq!(plain(&source, 1, &[0; 4]), [6, 7, 8, 5]);
 }
+
+/// Halves of a warp shuffle at one place as often as each needs; neither is taken along by the other.
+#[test]
+fn parts_of_a_warp_that_loop_on_their_own() {
+    let source = kernel(
+        "and.b32 %r2, %r1, 3; mov.u32 %r3, 0x11111111; shl.b32 %r3, %r3, %r2;
+xor.b32 %r13, %r1, 8; and.b32 %r13, %r13, 12; or.b32 %r13, %r13, %r2;
+mul.lo.u32 %r4, %r2, 3; add.u32 %r4, %r4, 1; mov.u32 %r5, %r1; mov.u32 %r6, 0;
+loop: and.b32 %r7, %r1, 16; setp.eq.u32 %p1, %r7, 0; @%p1 bra other; add.u32 %r6, %r6, 2; bra both;
+other: add.u32 %r6, %r6, 1;
+both: shfl.sync.bfly.b32 %r8, %r5, 16, 31, %r3; add.u32 %r5, %r8, %r6;
+sub.u32 %r4, %r4, 1; setp.ne.u32 %p2, %r4, 0; @%p2 bra loop;
+shfl.sync.idx.b32 %r9, %r5, %r13, 31, %r3; st.global.u32 [%rd3], %r9;",
+    );
+    let mut expected = [0u32; 32];
+    for class in 0..4usize {
+        let mut value: Vec<u32> = (0..32).collect();
+        let step = |lane: usize| if lane & 16 == 0 { 1 } else { 2 };
+        for k in 1..=class * 3 + 1 {
+            value = (0..32).map(|lane| value[lane ^ 16] + (step(lane) * k) as u32).collect();
+        }
+        for lane in (class..32).step_by(4) {
+            expected[lane] = value[(lane ^ 8) & 12 | class];
+        }
+    }
+    assert_eq!(everywhere(&source, 1, 32, &[0; 32]), expected);
+    for seed in 10..60 {
+        let options = Options { shuffle: Some(seed), ..Options::default() };
+        assert_eq!(run(options, &source, 1, 32, &[0; 32]).unwrap().0, expected, "{seed}");
+    }
+}
