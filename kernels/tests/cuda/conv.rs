@@ -2,7 +2,7 @@
 
 use crate::both::*;
 use crate::operand::{Numbers, Operand};
-use crate::support::{Near, SAME, device};
+use crate::support::{Near, SAME, asked, device};
 use taper_kernels::{Activation, ConvOp, ConvParams, DType, Error};
 
 struct Case {
@@ -82,7 +82,7 @@ fn check(dtype: DType, make: &mut dyn FnMut(&[usize]) -> Operand) {
 #[test]
 fn dense() {
     let mut rng = Numbers(10);
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         check(dtype, &mut |shape| Operand::dense(shape, dtype, || rng.value()));
     }
 }
@@ -90,7 +90,7 @@ fn dense() {
 #[test]
 fn any_strides() {
     let mut rng = Numbers(11);
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         check(dtype, &mut |shape| Operand::random(&mut rng, shape, dtype, false));
     }
 }
@@ -99,7 +99,7 @@ fn any_strides() {
 #[test]
 fn large_tiles() {
     let mut rng = Numbers(12);
-    for dtype in [DType::F32, DType::BF16] {
+    for dtype in asked([DType::F32, DType::BF16]) {
         let c = case([12, 2, 32, 40], 140, [3, 3], [[1, 1], [1, 1], [1, 1]], 1);
         let mut make = |shape: &[usize]| Operand::dense(shape, dtype, || rng.value());
         let (x, w, y) = (make(&c.x), make(&c.weight()), make(&c.output()));

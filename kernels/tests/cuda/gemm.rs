@@ -2,7 +2,7 @@
 
 use crate::both::*;
 use crate::operand::{Numbers, Operand};
-use crate::support::device;
+use crate::support::{asked, device};
 use taper_kernels::{Activation, Backend, DType, Error, Gemm, Layout, Result};
 
 /// Operands a, b, out and bias.
@@ -17,7 +17,7 @@ fn any_strides_and_sizes() {
     let mut rng = Numbers(1);
     let sizes =
         [[1, 1, 1], [3, 5, 7], [1, 70, 65], [6, 40, 33], [70, 3, 40], [67, 71, 37], [2, 3, 0], [64, 64, 64]];
-    for dtype in DType::ALL.into_iter().filter(|&d| d != DType::Bool) {
+    for dtype in asked(DType::ALL).into_iter().filter(|&d| d != DType::Bool) {
         for (i, [m, n, k]) in sizes.into_iter().enumerate() {
             let batch: &[usize] = [&[][..], &[3], &[2, 3]][i % 3];
             let shape = |r: usize, c: usize| [batch, &[r, c]].concat();
@@ -51,7 +51,7 @@ fn every_tile() {
     let mut rng = Numbers(2);
     let sizes =
         [[132, 68, 48], [132, 67, 40], [1284, 1288, 16], [64, 68, 2048], [130, 67, 40], [1281, 1287, 9]];
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         for [m, n, k] in sizes {
             if m > 1000 && dtype != DType::F32 && (dtype != DType::F16 || k < 16) {
                 continue;
@@ -78,7 +78,7 @@ fn every_tile() {
 #[test]
 fn few_rows_and_few_columns() {
     let mut rng = Numbers(3);
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         for [m, n, k] in [[1, 300, 100], [5, 300, 100], [8, 33, 40], [300, 7, 64], [100, 1, 333]] {
             for turn in [false, true] {
                 let operands = [
@@ -98,7 +98,7 @@ fn few_rows_and_few_columns() {
 #[test]
 fn few_rows_of_integers() {
     let mut rng = Numbers(6);
-    for dtype in [DType::U8, DType::I32, DType::I64] {
+    for dtype in asked([DType::U8, DType::I32, DType::I64]) {
         for [m, n, k] in [[5, 300, 100], [8, 33, 40], [1, 64, 300]] {
             let operands = [
                 factor(&mut rng, m, k, false, dtype),
@@ -115,7 +115,7 @@ fn few_rows_of_integers() {
 fn activations() {
     let mut rng = Numbers(4);
     use Activation::*;
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         for activation in [Relu, Gelu, GeluTanh, Silu, Sigmoid, Tanh] {
             // Also where results are put together from split sums.
             for k in [20, 1500] {

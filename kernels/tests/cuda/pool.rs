@@ -2,7 +2,7 @@
 
 use crate::both::*;
 use crate::operand::{Numbers, Operand};
-use crate::support::{SAME, device};
+use crate::support::{SAME, asked, device};
 use taper_kernels::{DType, Error, PoolOp, PoolParams};
 
 fn params(kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2], dilation: [usize; 2]) -> PoolParams {
@@ -31,7 +31,7 @@ fn cases() -> Vec<(PoolParams, bool)> {
 fn windows() {
     let mut rng = Numbers(20);
     let (x_shape, size) = ([2, 3, 11, 9], [11, 9]);
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         for (mut p, ceil) in cases() {
             for random in [false, true] {
                 let mut make = |shape: &[usize], dtype: DType| match random {
@@ -71,7 +71,7 @@ fn windows() {
 fn adaptive() {
     let mut rng = Numbers(21);
     let p = params([1, 1], [1, 1], [0, 0], [1, 1]);
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         for [h, w] in [[4, 3], [1, 1], [13, 20], [11, 9]] {
             let x = Operand::random(&mut rng, &[2, 3, 11, 9], dtype, false);
             let y = Operand::random(&mut rng, &[2, 3, h, w], dtype, false);
@@ -91,7 +91,7 @@ fn adaptive() {
 fn maxima_of_integers_nan_and_nothing() {
     let mut rng = Numbers(22);
     let p = params([2, 2], [2, 2], [0, 0], [1, 1]);
-    for dtype in [DType::U8, DType::I8, DType::I16, DType::I32, DType::I64, DType::F32] {
+    for dtype in asked([DType::U8, DType::I8, DType::I16, DType::I32, DType::I64, DType::F32]) {
         let mut x = Operand::dense(&[1, 2, 6, 6], dtype, || (rng.value() * 3.0).abs().floor());
         if dtype == DType::F32 {
             x.set(&[0, 0, 0, 0], f64::NAN);

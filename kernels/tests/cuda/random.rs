@@ -3,7 +3,7 @@
 
 use crate::both::upload;
 use crate::operand::{Numbers, Operand};
-use crate::support::{device, numbers, shared};
+use crate::support::{asked, device, numbers, shared};
 use taper_kernels::random::{Generator, Philox};
 use taper_kernels::{Backend, DType, Error, Layout, RandomOp, Result};
 
@@ -111,7 +111,7 @@ fn uniforms_follow_the_stream() {
 #[test]
 fn normals_follow_the_stream() {
     let Some(be) = device() else { return };
-    for dtype in [DType::F32, DType::F64] {
+    for dtype in asked([DType::F32, DType::F64]) {
         let g = &mut Generator::new(3);
         let (n, stream) = (1000, g.device_stream());
         let got = draw(be, RandomOp::Normal { mean: 1.0, std: 2.0 }, g, dtype, n);
@@ -135,7 +135,7 @@ fn normals_follow_the_stream() {
         }
     }
     // The mean and deviation of 16-bit floats.
-    for dtype in [DType::F16, DType::BF16] {
+    for dtype in asked([DType::F16, DType::BF16]) {
         let x = draw(be, RANDN, &mut Generator::new(4), dtype, 4000);
         let mean = x.iter().sum::<f64>() / 4000.0;
         let var = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 4000.0;
@@ -146,7 +146,7 @@ fn normals_follow_the_stream() {
 #[test]
 fn coins_and_masks() {
     let Some(be) = device() else { return };
-    for dtype in DType::ALL {
+    for dtype in asked(DType::ALL) {
         for n in [1000, 1002] {
             let g = &mut Generator::new(9);
             for keep in [false, true] {
@@ -215,7 +215,7 @@ fn views() {
 fn each_with_its_own_probability() {
     let Some(be) = device() else { return };
     let p: Vec<f64> = (0..3000).map(|i| (i % 3) as f64 / 2.0).collect();
-    for dtype in [DType::F32, DType::F64, DType::Bool] {
+    for dtype in asked([DType::F32, DType::F64, DType::Bool]) {
         let op = RandomOp::BernoulliEach { p: &p, dtype };
         let got = draw(be, op, &mut Generator::new(6), dtype, 3000);
         assert!((0..1000).all(|i| got[3 * i] == 0.0 && got[3 * i + 2] == 1.0), "{dtype}");

@@ -2,13 +2,13 @@
 
 use crate::both::*;
 use crate::operand::{Numbers, Operand};
-use crate::support::device;
+use crate::support::{asked, device};
 use taper_kernels::{Backend, DType, Error, NormOp, Result, SoftmaxOp};
 
 #[test]
 fn softmax() {
     let mut rng = Numbers(40);
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         let shapes = [
             (&[5, 37, 8][..], 1),
             (&[4, 3], 1),
@@ -76,7 +76,7 @@ fn layer(be: &dyn Backend, o: &mut [Operand], affine: bool, wanted: [bool; 2], b
 #[test]
 fn layer_norm() {
     let mut rng = Numbers(41);
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         for of_weight in wide(dtype) {
             // Lines of 5, 11 and 100 share a warp with others.
             let shapes =
@@ -127,7 +127,7 @@ fn batch(be: &dyn Backend, o: &mut [Operand], which: usize, affine: bool, wanted
 #[test]
 fn batch_norm() {
     let mut rng = Numbers(42);
-    for dtype in FLOATS {
+    for dtype in asked(FLOATS) {
         for of_weight in wide(dtype) {
             let shapes =
                 [[4, 5, 33], [64, 8, 1], [3, 2, 3000], [2, 3, 16], [1, 1, 2], [5, 9, 70], [700, 40, 1]];

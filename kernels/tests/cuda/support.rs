@@ -18,6 +18,15 @@ pub fn device() -> Option<&'static dyn Backend> {
     }
 }
 
+/// Of these dtypes all, but where `TAPER_TEST_DTYPES` names some (`f32,i64`) only those.
+pub fn asked<const N: usize>(dtypes: [DType; N]) -> Vec<DType> {
+    let only = std::env::var("TAPER_TEST_DTYPES").ok();
+    let named = |d: &DType| {
+        only.as_ref().is_none_or(|only| only.split(',').any(|name| name == format!("{d:?}").to_lowercase()))
+    };
+    dtypes.into_iter().filter(named).collect()
+}
+
 static DEVICE: RwLock<()> = RwLock::new(());
 thread_local! { static HELD: Cell<bool> = const { Cell::new(false) } }
 
