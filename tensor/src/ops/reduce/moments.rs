@@ -51,7 +51,8 @@ impl Axes {
 fn variance(x: &Tensor, axes: &Axes, correction: f64) -> Tensor {
     // Below 0 there are no degrees of freedom.
     let freedom = (axes.count as f64 - correction).max(0.0);
-    if x.device() == Device::Cpu {
+    // Squares of f64 overflow, and are then what PyTorch makes of them in the order below.
+    if x.device() == Device::Cpu && x.dtype() != DType::F64 {
         let dims: Vec<usize> = axes.dims.iter().map(|&d| d as usize).collect();
         return ok(x.detach().reduce("var", ReduceOp::Deviations, &dims, DType::F64)) / freedom;
     }
