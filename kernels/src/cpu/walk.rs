@@ -140,20 +140,25 @@ impl<'a, const N: usize> Cursor<'a, N> {
         if self.left == 0 {
             return None;
         }
+        // The positions stay in registers. Two numbers that were just stored, read as one vector, are not
+        // to be had before all stores ahead of them are done, those of the last run among them.
+        let mut at = self.at;
         if self.done > 0 {
-            self.next_run();
+            self.next_run(&mut at);
+            self.at = at;
         }
         let last = self.index.len() - 1;
         let len = (self.walk.shape[last] - self.index[last]).min(self.left);
         self.left -= len;
         self.done = len;
-        Some((self.at.map(|p| p as usize), len))
+        Some((at.map(|p| p as usize), len))
     }
 
     /// From anywhere in a run to the start of the one that follows.
-    fn next_run(&mut self) {
+    #[inline(always)]
+    fn next_run(&mut self, at: &mut [isize; N]) {
         let Walk { shape, strides, .. } = self.walk;
-        let (index, at) = (&mut self.index, &mut self.at);
+        let index = &mut self.index;
         let last = index.len() - 1;
         (0..N).for_each(|k| at[k] -= index[last] as isize * strides[k][last]);
         index[last] = 0;
