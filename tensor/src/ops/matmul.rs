@@ -1,5 +1,7 @@
 //! Matrix products.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result, ok};
 use crate::operand::AsTensor;
 use crate::tensor::Tensor;
@@ -50,26 +52,27 @@ fn batch(x: &Tensor) -> &[usize] {
 /// `a·b` or `a·b + bias` of `[batch…, m, k]` and `[batch…, k, n]` whose sizes were checked, in one
 /// kernel call; not recorded.
 fn gemm(name: &'static str, a: &Tensor, b: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let batch = broadcast_shapes(batch(a), batch(b)).ok_or_else(|| {
-        let message = format!(
-            "shapes {:?} and {:?} cannot be multiplied: the batch dimensions {:?} and {:?} do not broadcast",
-            a.shape(),
-            b.shape(),
-            batch(a),
-            batch(b)
-        );
-        Error::shape(name, message)
-    })?;
-    let shape = |rows: usize, columns: usize| {
-        let mut shape = dims(&batch);
-        shape.push(rows);
-        shape.push(columns);
-        shape
-    };
     let [m, k, n] = [a.shape()[a.ndim() - 2], a.shape()[a.ndim() - 1], b.shape()[b.ndim() - 1]];
-    let (la, lb) = (a.layout().broadcast_to(&shape(m, k)), b.layout().broadcast_to(&shape(k, n)));
-    let (la, lb) = (la.expect("batches broadcast"), lb.expect("batches broadcast"));
-    let out_shape = shape(m, n);
+    let (mut la, mut lb) = (Cow::Borrowed(a.layout()), Cow::Borrowed(b.layout()));
+    let mut out_shape = dims(batch(a));
+    if batch(a) != batch(b) {
+        out_shape = broadcast_shapes(batch(a), batch(b)).ok_or_else(|| {
+            let message = format!(
+                "shapes {:?} and {:?} cannot be multiplied: the batch dimensions {:?} and {:?} do not broadcast",
+                a.shape(),
+                b.shape(),
+                batch(a),
+                batch(b)
+            );
+            Error::shape(name, message)
+        })?;
+        let fit = |x: &Tensor, matrix: [usize; 2]| {
+            let shape: Dims = out_shape.iter().copied().chain(matrix).collect();
+            Cow::Owned(x.layout().broadcast_to(&shape).expect("batches broadcast"))
+        };
+        (la, lb) = (fit(a, [m, k]), fit(b, [k, n]));
+    }
+    out_shape.extend([m, n]);
     let bias = match bias {
         None => None,
         Some(t) => Some((t, fit_bias(name, t, a, &out_shape)?)),
@@ -139,9 +142,11 @@ fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         );
         return Err(Error::shape(name, message));
     }
-    check(name, a, b)?;
     // A vector is one row on the left, one column on the right; that dimension goes away again.
     let (row, column) = (a.ndim() == 1, b.ndim() == 1);
+    if row || column {
+        check(name, a, b)?; // with the shapes as given
+    }
     let y = match (row, column) {
         (false, false) => return product(name, a, b),
         (true, false) => product(name, &a.unsqueeze(0), b)?,
